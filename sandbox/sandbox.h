@@ -1,0 +1,115 @@
+// One process, contained: the whole sandbox as data, and the few calls that run it.
+//
+// This folder knows paths and descriptors, never packages. Everything that allocates, resolves or decides happens
+// before the first clone; the child only applies the plan, in order, and any step that fails ends the sandbox: there is
+// no weaker one. docs/sandbox.md has the table of what a box sees. Sources: clone(2), namespaces(7), mount_setattr(2),
+// fsconfig(2), seccomp(2), pidfd_open(2).
+#ifndef SANDBOX_SANDBOX_H
+#define SANDBOX_SANDBOX_H
+
+#include "base/cancel.h"
+#include "base/error.h"
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+// A directory that becomes a read-only layer of the root. `path` is relative to dirfd.
+typedef struct SandboxLayer {
+    int dirfd;
+    const char *path;
+} SandboxLayer;
+
+// What the root holds beside its layers. It lies over them.
+typedef enum SkeletonKind { SKELETON_DIR, SKELETON_LINK, SKELETON_FILE } SkeletonKind;
+typedef struct SkeletonEntry {
+    SkeletonKind kind;
+    const char *path; // absolute, inside
+    mode_t mode;      // of a dir or file
+    const char *text; // a link's target or a file's contents
+} SkeletonEntry;
+
+typedef enum SandboxMountKind {
+    SANDBOX_MOUNT_BIND,  // source_fd (O_PATH or a plain descriptor: a directory or a regular file) onto path
+    SANDBOX_MOUNT_TMPFS, // a fresh one
+} SandboxMountKind;
+
+// A mount over the root. Its mountpoint must be in the skeleton or in a layer.
+typedef struct SandboxMount {
+    SandboxMountKind kind;
+    const char *path; // absolute, inside
+    int source_fd;
+    bool read_only;
+    bool may_exec;
+    mode_t mode;         // tmpfs
+    uint64_t size_bytes; // tmpfs; 0: the default
+} SandboxMount;
+
+typedef enum SandboxNetwork {
+    SANDBOX_NETWORK_NONE, // own namespace, loopback alone
+    SANDBOX_NETWORK_HOST, // tasks alone, by hand
+} SandboxNetwork;
+
+typedef struct SandboxLimits {
+    uint32_t total_timeout_s; // wall clock; 0: none
+    uint32_t idle_timeout_s;  // no byte on stdout or stderr for so long; 0: none
+    uint64_t processes;       // 0: the default of docs/sandbox.md
+    uint64_t file_size_bytes; // of one file; 0: the default
+    uint64_t open_files;      // 0: the default
+    uint64_t memory_bytes;    // address space of one process; 0: none
+    uint64_t disk_bytes;      // of watched_fd's tree; 0: none
+    int watched_fd;           // the writable directory whose growth is watched, or -1
+    uint32_t cpus;            // size of the affinity mask; 0: as the caller's
+} SandboxLimits;
+
+typedef struct SandboxSpec {
+    const SandboxLayer *layers; // the first wins; may be empty
+    size_t layer_count;
+    const SkeletonEntry *skeleton; // parents before children
+    size_t skeleton_count;
+    const SandboxMount *mounts; // in order
+    size_t mount_count;
+    const char *const *argv; // NULL-terminated; argv[0] is the path that is executed
+    const char *const *env;  // NULL-terminated, the whole environment
+    const char *cwd;         // inside
+    const char *hostname;
+    uid_t uid; // inside
+    gid_t gid;
+    SandboxNetwork network;
+    SandboxLimits limits;
+    int stdin_fd; // -1: /dev/null
+    int stdout_fd, stderr_fd; // given to the process as they are; -1: /dev/null
+    int log_fd; // >= 0: stdout and stderr are one pipe that we read and append here (then idle time is measured)
+    // Called with each piece that goes to log_fd; may be NULL.
+    void (*on_output)(void *context, Str bytes);
+    void *context;
+} SandboxSpec;
+
+typedef enum SandboxEnd {
+    SANDBOX_EXITED,    // code
+    SANDBOX_SIGNALLED, // code is the signal
+    SANDBOX_TOTAL_TIMEOUT,
+    SANDBOX_IDLE_TIMEOUT,
+    SANDBOX_DISK_LIMIT,
+    SANDBOX_CANCELLED,
+} SandboxEnd;
+
+typedef struct SandboxResult {
+    SandboxEnd end;
+    int code;
+    struct rusage usage; // of all processes of the box that were waited for
+    uint64_t wall_ns;
+    char network_used; // 0 or 1
+} SandboxResult;
+
+// Runs the box to its end; when it returns, no process of it is alive. An error means that a wall could not be raised
+// (ERROR_SANDBOX with what to do) or that the program could not be executed (ERROR_NOT_FOUND, ERROR_DENIED).
+MUST_CHECK Error *sandbox_run(const SandboxSpec *spec, Cancel *cancel, SandboxResult *out);
+// The shell's code for an end: the exit code, 128+signal, 124 for a timeout, 130 when cancelled.
+int sandbox_exit_code(const SandboxResult *result);
+// The plan as text, line by line, for --dry-run and tests.
+void sandbox_describe(const SandboxSpec *spec, Buf *out);
+
+// In every key: raised whenever a box's visible world changes.
+#define SANDBOX_VERSION 1
+
+#endif
