@@ -30,6 +30,7 @@ typedef struct Verb {
 
 Error *cmd_build(Globals *globals, int argc, char **argv, int *exit_out);
 Error *cmd_cache(Globals *globals, int argc, char **argv, int *exit_out);
+Error *cmd_doctor(Globals *globals, int argc, char **argv, int *exit_out);
 Error *cmd_eval(Globals *globals, int argc, char **argv, int *exit_out);
 Error *cmd_exec(Globals *globals, int argc, char **argv, int *exit_out);
 Error *cmd_list(Globals *globals, int argc, char **argv, int *exit_out);
@@ -48,5 +49,19 @@ typedef struct Option {
 // Leaves the words that are no options in argv[0..*argc_out); `stop_at_word` ends at the first such word.
 MUST_CHECK Error *cmd_options(Globals *globals, const Option *options, size_t count, bool stop_at_word, int *argc,
                               char **argv);
+
+// The global flags that stand before the verb; *at moves to the verb.
+MUST_CHECK Error *cmd_leading_globals(Globals *globals, int argc, char **argv, int *at);
+
+#define CMD_GLOBAL_OPTIONS_HELP                                                                                        \
+    "  -C DIR              work in DIR\n"                                                                              \
+    "  --minimal-dir DIR   keep everything that minimal writes below DIR\n"                                            \
+    "  --no-cache          take nothing from the local store: fetch or build it all anew\n"                            \
+    "  --no-fetch          take nothing from a binary cache\n"                                                         \
+    "  --offline           no network at all\n"                                                                        \
+    "  -n N, -j N          at most N jobs at a time\n"                                                                 \
+    "  --json              for programs\n"                                                                             \
+    "  -v, -q              say more, say less\n"                                                                       \
+    "  --color WHEN        auto, always or never\n"
 
 #endif
