@@ -2,18 +2,21 @@
 //
 // Layout, durability and locking: docs/formats/store.md. An object is a directory tree fit to be an overlay's lower
 // layer, beside a manifest whose SHA-256 is its name. Objects and records appear by rename, complete or not at all.
-// The SQLite index can be made anew from them. All calls may come from any thread.
+// The SQLite index can be made anew from them, and is opened by info, gc, verify and the close after a change alone.
+// All calls may come from any thread; store_close comes last.
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
 #include "base/arena.h"
+#include "base/cancel.h"
 #include "base/error.h"
 #include "base/hash.h"
 
 typedef struct Store Store;
 
 // `path` is made with mode 0700 when absent. Refused (ERROR_DENIED, with the fix) when it or a parent belongs to
-// another or is writable by others, or when it lies on a network file system and allow_network_fs is false.
+// another (to anybody but root and the caller; for root, to anybody but root: sudo never writes below a user's home) or
+// is writable by others, or when it lies on a network file system and allow_network_fs is false.
 typedef struct StoreOptions {
     const char *path;
     bool allow_network_fs;
@@ -57,15 +60,19 @@ void staging_free(Staging *staging);
 // What to take of a staged tree: called for each non-directory with its path, in byte order. NULL takes all.
 typedef bool (*TreeFilter)(void *context, Str path);
 
-// Reads the tree under dirfd, hashes and normalises it in a copy of our own (or in place when `owned`: nobody else can
-// have a descriptor into it), makes it durable and publishes it. Refuses devices, sockets and fifos with their path.
-// One already there is not written again.
+// Takes the tree under dirfd into the store: what the filter wants is hashed while it is copied, normalised
+// (docs/formats/tree.md), made durable and published under the hash of its manifest. Where `owned` says that nobody
+// else has, or ever had, a descriptor into the tree, files are moved out of it instead of copied, so that what was
+// taken is gone from there (which parts after an error is undefined). Refuses devices, sockets and fifos that the
+// filter wants, with their path (ERROR_INVALID). One already there is not written again. The content is durable when
+// this returns; the name is by the next store_put_record.
 MUST_CHECK Error *store_add_tree(Store *store, int dirfd, bool owned, TreeFilter filter, void *context, Arena *arena,
                                  Tree *out);
-// ERROR_NOT_FOUND when absent. Reads the manifest alone.
+// ERROR_NOT_FOUND when absent, ERROR_MISMATCH when damaged. Reads the manifest alone.
 MUST_CHECK Error *store_read_tree(Store *store, Hash hash, Arena *arena, Tree *out);
-// Whether the object is there and each file of it still has the size, kind and times that it was published with: one
-// stat per file, no content read. A damaged one counts as absent and is moved aside by the next store_add_tree.
+// Whether the object is there and each file and directory of it still has the kind, mode, size and mtime that it was
+// published with, so that nothing was added, removed, truncated or written to: one stat each, no content read. A
+// damaged one counts as absent and is moved aside by the next store_add_tree of the same tree.
 MUST_CHECK Error *store_check_tree(Store *store, Hash hash, bool *present_out);
 // "objects/ab/cdef.../tree", relative to store_dirfd, in arena.
 Str store_tree_path(Arena *arena, Hash hash);
@@ -100,7 +107,8 @@ typedef struct Record {
     bool network_used, wall_down;
 } Record;
 
-// Publishes under both keys. The trees it names must be there.
+// Publishes under both keys, durably; one that was there is replaced. The trees of its outputs must be there
+// (ERROR_NOT_FOUND); those of its references need not be.
 MUST_CHECK Error *store_put_record(Store *store, const Record *record);
 // *found_out false when there is none; one that does not parse counts as none.
 MUST_CHECK Error *store_get_record(Store *store, RecordKeyKind kind, Hash key, Arena *arena, Record *out,
@@ -114,8 +122,41 @@ MUST_CHECK Error *store_open_download(Store *store, Hash sha256, int *fd_out);
 // with want and got when it is not `sha256`.
 MUST_CHECK Error *store_add_download(Store *store, Staging *staging, const char *name, Hash sha256);
 
-// One builder per key at a time, across processes; waits, and takes over at once when the owner dies. Released by
-// closing *fd_out. `waited_out` (may be NULL): whether somebody else held it.
-MUST_CHECK Error *store_lock_key(Store *store, Hash key, int *fd_out, bool *waited_out);
+// One builder per key at a time, across threads and processes; waits, and takes over at once when the owner dies.
+// Released by closing *fd_out. `cancel` (may be NULL) ends the wait with ERROR_INTERRUPTED. `waited_out` (may be NULL):
+// whether somebody else held it.
+MUST_CHECK Error *store_lock_key(Store *store, Hash key, Cancel *cancel, int *fd_out, bool *waited_out);
+
+// ---- looking after it ----
+
+typedef struct StoreInfo {
+    uint64_t objects, object_files, object_bytes;
+    uint64_t records; // results, not files: one that stands under two keys counts once
+    uint64_t downloads, download_bytes;
+    uint64_t kept; // directories of failed builds
+} StoreInfo;
+// From the index, after it was brought up to date with what is there.
+MUST_CHECK Error *store_info(Store *store, StoreInfo *out);
+
+// One line for a person about something that was found or removed; from one thread at a time.
+typedef void (*StoreNote)(void *context, const char *line);
+
+typedef struct VerifyReport {
+    uint64_t objects, files, file_bytes, records, downloads; // looked at
+    uint64_t damaged_objects, dropped_records, damaged_downloads; // removed: the next build makes them anew
+    uint64_t strays; // names that are none of ours: reported, left alone
+} VerifyReport;
+// Hashes everything again, on all cores; removes what is damaged and the records that name it; makes the index anew.
+MUST_CHECK Error *store_verify(Store *store, Cancel *cancel, StoreNote note, void *context, VerifyReport *out);
+
+typedef struct GcOptions {
+    uint64_t unused_s; // what was not used for so long goes, unless a record that stays needs it
+    bool dry_run;
+} GcOptions;
+typedef struct GcReport {
+    uint64_t objects, records, downloads, kept, freed_bytes;
+} GcReport;
+// ERROR_CONFLICT while another process has the store open.
+MUST_CHECK Error *store_gc(Store *store, const GcOptions *options, StoreNote note, void *context, GcReport *out);
 
 #endif
