@@ -1,0 +1,74 @@
+// Resolution: which steps of a plan have a result already, decided from the store's records before anything is built.
+//
+// Content is chosen once per run for each step. A record found by spec key counts when its trees are in the store and
+// the contents that it names for its runtime closure are the ones chosen here; else the step's root is resolved, and
+// when all of it is chosen the build key is known and a record of that key counts. What has neither is to be built.
+// After a build (resolution_built) its dependents can be asked again: equal bytes give an equal build key, and the
+// rebuilding stops there. A run in which all that was asked for is present reads one record per step of the runtime
+// closures and looks at no build dependency. Every call may come from any thread.
+#ifndef BUILDER_RESOLVE_H
+#define BUILDER_RESOLVE_H
+
+#include "builder/plan.h"
+#include "store/store.h"
+
+typedef struct ResolveOptions {
+    bool no_cache; // every step of the complete plan is built anew, from the bootstrap upward
+    bool rebuild;  // the requested steps are built anew
+    bool tests;    // also make present what the tests of artifacts that will be built need
+} ResolveOptions;
+
+typedef enum StepState {
+    STEP_UNNEEDED, // nothing that will be built asks for it
+    STEP_PRESENT,  // outputs are known and in the store
+    STEP_WAITING,  // something in its root is not known yet
+    STEP_READY,    // its whole root is present, the build key is known, no record has it: build it
+    STEP_FAILED,   // resolution_failed was called for it or for a step that it waits for
+} StepState;
+
+// Where a present step's result came from.
+typedef enum StepOrigin {
+    STEP_BY_SPEC_KEY,
+    STEP_BY_BUILD_KEY, // dependencies changed, their bytes did not
+    STEP_BUILT,        // in this run
+} StepOrigin;
+
+typedef struct StepResult {
+    StepState state;
+    StepOrigin origin;           // when present
+    const RecordOutput *outputs; // when present; sorted by name
+    size_t output_count;
+    bool has_build_key; // when ready, or present by or after a build key
+    Hash build_key;
+} StepResult;
+
+typedef struct Resolution Resolution;
+
+// Resolves the requested steps with their runtime closures, and whatever building the absent ones needs; expands the
+// plan as far as that goes. The plan and the store must outlive the result, which must be freed.
+MUST_CHECK Error *resolution_new(Plan *plan, Store *store, const ResolveOptions *options, Resolution **out);
+void resolution_free(Resolution *resolution); // NULL is fine
+void resolution_cleanup(Resolution **resolution);
+#define AUTO_RESOLUTION __attribute__((cleanup(resolution_cleanup)))
+
+// Nothing is to be built: every requested step and its runtime closure is present.
+bool resolution_is_done(const Resolution *resolution);
+// What is known of a step, without looking again.
+StepResult resolution_step(const Resolution *resolution, StepIndex step);
+// Looks again: a waiting step whose root has become known gets its build key and is present or ready; a ready one is
+// looked up once more by build key (to be called after store_lock_key(build_key): another process may have built it).
+// A result that is found by build key is also recorded under the step's spec key.
+MUST_CHECK Error *resolve_step(Resolution *resolution, StepIndex step, StepResult *out);
+
+// Trees of a step's build root in order, all of its root being present; of any other list of inputs; in arena.
+MUST_CHECK Error *resolution_root_trees(const Resolution *resolution, PlanInputs inputs, Arena *arena,
+                                        const RootTree **out, size_t *count_out);
+// Everything of the step's record that is not the builder's to say: package, version, keys, references, tool version.
+// Outputs, times and network are zero. For a ready step.
+MUST_CHECK Error *resolution_record(const Resolution *resolution, StepIndex step, Arena *arena, Record *out);
+// The step was built and its record published.
+MUST_CHECK Error *resolution_built(Resolution *resolution, StepIndex step, const Record *record);
+// The step failed: all that waits for it fails too.
+void resolution_failed(Resolution *resolution, StepIndex step);
+
+#endif
