@@ -1,4 +1,5 @@
 #include "base/error.h"
+#include "base/json.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -216,35 +217,19 @@ void error_format(const Error *error, Buf *out) {
         buf_printf(out, "\nhint: %s", hint);
 }
 
-static void add_json_string(Buf *out, const char *text) {
-    buf_add_byte(out, '"');
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\')
-            buf_printf(out, "\\%c", c);
-        else if (c == '\n')
-            buf_add_cstr(out, "\\n");
-        else if (c < 0x20)
-            buf_printf(out, "\\u%04x", c);
-        else
-            buf_add_byte(out, (char)c);
-    }
-    buf_add_byte(out, '"');
-}
-
 static void format_json_link(const Error *error, Buf *out) {
     buf_add_cstr(out, "{\"kind\": ");
-    add_json_string(out, kind_names[error->kind]);
+    json_add_string(out, str_from(kind_names[error->kind]));
     buf_add_cstr(out, ", \"message\": ");
-    add_json_string(out, error->text);
+    json_add_string(out, str_from(error->text));
     if (error->file) {
         buf_add_cstr(out, ", \"where\": {\"file\": ");
-        add_json_string(out, error->file);
+        json_add_string(out, error->span.file);
         buf_printf(out, ", \"line\": %u, \"column\": %u}", error->span.line, error->span.column);
     }
     if (error->hint) {
         buf_add_cstr(out, ", \"hint\": ");
-        add_json_string(out, error->hint);
+        json_add_string(out, str_from(error->hint));
     }
 }
 

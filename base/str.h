@@ -19,6 +19,8 @@ typedef struct StrSlice {
 } StrSlice;
 
 #define STR(literal) ((Str){("" literal), sizeof(literal) - 1})
+// The same for the initialiser of a static object.
+#define STR_INIT(literal) {("" literal), sizeof(literal) - 1}
 #define STR_NULL ((Str){NULL, 0})
 // For printf: printf("%.*s", STR_ARG(s))
 #define STR_ARG(s) ((int)(s).len), ((s).ptr ? (s).ptr : "")
