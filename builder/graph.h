@@ -35,14 +35,18 @@ typedef struct GraphNode {
     uint32_t edge_count;
     uint32_t build_count;   // how many of them are build edges
     uint32_t component;     // COMPONENT_NONE: not reached
-    uint32_t runtime_cycle; // equal for two packages exactly when a cycle of runtime and internet edges joins them
     bool runs;              // its build runs commands in a root; false for prebuilt packages and pure collections
+    StrSlice output_names;  // sorted
+    // Equal for two packages exactly when a cycle of runtime and internet edges joins them; the second is about stage
+    // 0, in which breakers stand for their packages.
+    uint32_t runtime_cycle, breaker_cycle;
+    uint32_t name_id; // equal for packages of the same name
 } GraphNode;
 
 enum { STAGE_BREAKER = 0, STAGE_ONLY = 1, STAGE_LAST = 2 };
 
 typedef struct Component {
-    const PackageIndex *members; // sorted by name
+    PackageIndex *members; // sorted by name
     size_t count;
     bool staged;        // there is a build edge inside
     uint8_t last_stage; // STAGE_LAST when staged, else STAGE_ONLY
@@ -81,8 +85,9 @@ const Package *slot_spec(const Graph *graph, Slot slot);
 // run time.
 Slot slot_at_build(const Graph *graph, Slot from, const Edge *edge);
 Slot slot_at_run(const Graph *graph, Slot from, const Edge *edge);
-// Whether the build of `from` has the edge's target in its root: all build edges, and the package's own runtime edges
-// but for those on a runtime cycle with it, of which neither could be built first. False for what does not run.
+// Whether the build of `from` has the edge's target in its root: all build edges, and the package's own runtime edges,
+// but for those that would have to be built in the same stage and are on a runtime cycle with it: neither could be
+// first. False for what does not run.
 bool edge_in_root(const Graph *graph, Slot from, const Edge *edge);
 
 #endif

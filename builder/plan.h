@@ -41,13 +41,14 @@ typedef struct PlanStep {
     Hash spec_key;
     StepReason reason; // the first one
     StepIndex wanted_by;
-    PlanInputs runtime;    // what goes with it at run time, in order, the step itself first
-    PlanInputs references; // the part of its root that a result is tied to
-    bool expanded;         // root and waits are known
-    PlanInputs root;       // the build root in order
-    const StepIndex *waits; // the steps of the root, each once, in order
-    size_t wait_count;
+    bool expanded;   // the root is known
+    PlanInputs root; // the build root in order, each step once: all that has to be present before it is built
 } PlanStep;
+
+typedef struct PlanRequest {
+    StepIndex step;
+    PlanInputs runtime; // what goes with it at run time, in order, the step itself first
+} PlanRequest;
 
 typedef struct Plan {
     Arena *arena;
@@ -55,8 +56,8 @@ typedef struct Plan {
     const SpecKeys *keys;
     PlanStep **steps; // in order of appearance; the pointers stay valid while the plan grows
     size_t step_count, step_cap;
-    const StepIndex *requested; // one per request, in order
-    size_t requested_count;
+    const PlanRequest *requests; // in order
+    size_t request_count;
     StepIndex *by_slot; // [member * 3 + stage], or STEP_NONE
 } Plan;
 
@@ -76,11 +77,12 @@ MUST_CHECK Error *plan_add_test_root(Plan *plan, StepIndex step, size_t index, P
 
 // The expanded steps in an order in which each stands behind all that it waits for; unexpanded ones first.
 const StepIndex *plan_order(const Plan *plan, Arena *arena);
-// "gcc", or "gcc (stage 1)" and "gcc (stage 0: gcc (prebuilt))" for what is no artifact; in arena.
+// "gcc"; "gcc (stage 1)", or "gcc (stage 0)" for what is no artifact; in arena.
 Str plan_step_text(const Plan *plan, StepIndex step, Arena *arena);
 
-// For people, and as one JSON object with a schema field. Of an incomplete plan: the part that is known.
-void plan_print(const Plan *plan, Buf *out);
+// For people, and as one JSON object with a schema field. Of an incomplete plan: the part that is known. Keys may be
+// left out of the text.
+void plan_print(const Plan *plan, bool with_keys, Buf *out);
 void plan_print_json(const Plan *plan, Buf *out);
 
 #endif

@@ -60,9 +60,14 @@ StepResult resolution_step(const Resolution *resolution, StepIndex step);
 // A result that is found by build key is also recorded under the step's spec key.
 MUST_CHECK Error *resolve_step(Resolution *resolution, StepIndex step, StepResult *out);
 
-// Trees of a step's build root in order, all of its root being present; of any other list of inputs; in arena.
+// The trees of a list of inputs in order, all of them being present: of a step's root, of a request's runtime closure;
+// in arena.
 MUST_CHECK Error *resolution_root_trees(const Resolution *resolution, PlanInputs inputs, Arena *arena,
                                         const RootTree **out, size_t *count_out);
+// The trees that a result of the step is tied to: what its own runtime dependencies brought into its root (in a staged
+// component those of the stage before). With the new artifact itself they are where its symlinks have to lead.
+MUST_CHECK Error *resolution_reference_trees(const Resolution *resolution, StepIndex step, Arena *arena,
+                                             const RootTree **out, size_t *count_out);
 // Everything of the step's record that is not the builder's to say: package, version, keys, references, tool version.
 // Outputs, times and network are zero. For a ready step.
 MUST_CHECK Error *resolution_record(const Resolution *resolution, StepIndex step, Arena *arena, Record *out);
