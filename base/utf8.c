@@ -47,12 +47,25 @@ size_t utf8_count(Str text) {
     return count;
 }
 
-bool utf8_is_valid(Str text) {
-    for (uint32_t point; text.len;) {
-        size_t size = utf8_decode(text, &point);
+size_t utf8_valid_len(Str text) {
+    size_t at = 0;
+    while (at < text.len) {
+        uint64_t word;
+        while (text.len - at >= sizeof word) { // ASCII, eight at a time
+            memcpy(&word, text.ptr + at, sizeof word);
+            if (word & 0x8080808080808080u)
+                break;
+            at += sizeof word;
+        }
+        uint32_t point;
+        size_t size = at < text.len ? utf8_decode(str_slice(text, at, text.len), &point) : 0;
         if (size == 0)
-            return false;
-        text = str_slice(text, size, text.len);
+            break;
+        at += size;
     }
-    return true;
+    return at;
+}
+
+bool utf8_is_valid(Str text) {
+    return utf8_valid_len(text) == text.len;
 }

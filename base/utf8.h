@@ -12,6 +12,8 @@ size_t utf8_decode(Str text, uint32_t *point_out);
 void utf8_add(Buf *out, uint32_t point);
 // Number of characters; a byte that is part of none counts as one.
 size_t utf8_count(Str text);
+// Bytes before the first that is part of no valid character: text.len when all is valid.
+size_t utf8_valid_len(Str text);
 bool utf8_is_valid(Str text);
 
 #endif
