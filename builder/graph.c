@@ -20,6 +20,7 @@ typedef struct Loader {
     const PackageIndex *internet; // packages marked needed_for_internet
     size_t internet_count;
     Map names;
+    bool with_tests;
 } Loader;
 
 static bool package_runs(const Package *package) {
@@ -99,11 +100,24 @@ static Error *reach(Loader *loader, PackageIndex index) {
     return loader->loaded[index] ? NULL : load_edges(loader, index);
 }
 
+static Error *reach_tests(Loader *loader, PackageIndex index) {
+    const Package *package = &loader->set->packages[index];
+    for (size_t t = 0; t < package->test_count; t++)
+        for (size_t i = 0; i < package->tests[t].deps.count; i++) {
+            TRY(check_outputs(loader->set, &package->tests[t].deps.items[i]));
+            TRY(reach(loader, package->tests[t].deps.items[i].package));
+        }
+    return NULL;
+}
+
 static Error *reach_all(Loader *loader) {
     while (loader->queue_at < loader->queue_len) {
-        const GraphNode *node = &loader->graph->nodes[loader->queue[loader->queue_at++]];
+        PackageIndex index = loader->queue[loader->queue_at++];
+        const GraphNode *node = &loader->graph->nodes[index];
         for (uint32_t i = 0; i < node->edge_count; i++)
             TRY(reach(loader, node->edges[i].to));
+        if (loader->with_tests)
+            TRY(reach_tests(loader, index));
     }
     return NULL;
 }
@@ -231,12 +245,13 @@ static Error *load_all(Loader *loader, const PackageIndex *roots, size_t root_co
     return graph_order_components(loader->graph);
 }
 
-Error *graph_new(Arena *arena, const PackageSet *set, const PackageIndex *roots, size_t root_count, Graph **out) {
+Error *graph_new(Arena *arena, const PackageSet *set, const PackageIndex *roots, size_t root_count, bool with_tests,
+                 Graph **out) {
     Graph *graph = ARENA_NEW(arena, Graph);
     graph->arena = arena;
     graph->set = set;
     graph->nodes = ARENA_ARRAY(arena, GraphNode, set->count);
-    Loader loader = {.arena = arena, .set = set, .graph = graph};
+    Loader loader = {.arena = arena, .set = set, .graph = graph, .with_tests = with_tests};
     loader.queue = ARENA_ARRAY(arena, PackageIndex, set->count);
     loader.loaded = ARENA_ARRAY(arena, bool, set->count);
     loader.reached = ARENA_ARRAY(arena, bool, set->count);

@@ -63,9 +63,13 @@ typedef struct Graph {
 // Errors, ERROR_INVALID with the place and the cycle written out: a cycle of build edges that no breaker breaks; a
 // breaker that leads back to the cycle it is to break by way of a package outside of it; a breaker without an output
 // that somebody on the cycle asks of its package. A dependency on an output that its package does not have is
-// ERROR_NOT_FOUND. `roots` are indices into the set.
+// ERROR_NOT_FOUND. `roots` are indices into the set. With `with_tests` all that tests of reached packages depend on is
+// reached too (as a root: tests make no edges, and no key depends on them).
 MUST_CHECK Error *graph_new(Arena *arena, const PackageSet *set, const PackageIndex *roots, size_t root_count,
-                            Graph **out);
+                            bool with_tests, Graph **out);
+static inline bool graph_has(const Graph *graph, PackageIndex package) {
+    return graph->nodes[package].component != COMPONENT_NONE;
+}
 
 // A package in a stage of its component.
 typedef struct Slot {

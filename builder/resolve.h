@@ -15,7 +15,7 @@
 typedef struct ResolveOptions {
     bool no_cache; // every step of the complete plan is built anew, from the bootstrap upward
     bool rebuild;  // the requested steps are built anew
-    bool tests;    // also make present what the tests of artifacts that will be built need
+    bool tests;    // also make present what the tests of artifacts need that may be built (the graph must have it)
 } ResolveOptions;
 
 typedef enum StepState {
@@ -44,6 +44,10 @@ typedef struct StepResult {
 
 typedef struct Resolution Resolution;
 
+// The usual way in: graph, plan and resolution of a request at once. What tests need is looked at only when something
+// has to be built. Plan and graph live in `arena`.
+MUST_CHECK Error *resolve_request(Arena *arena, const PackageSet *set, const ClosureRequest *requests, size_t count,
+                                  Store *store, const ResolveOptions *options, Plan **plan_out, Resolution **out);
 // Resolves the requested steps with their runtime closures, and whatever building the absent ones needs; expands the
 // plan as far as that goes. The plan and the store must outlive the result, which must be freed.
 MUST_CHECK Error *resolution_new(Plan *plan, Store *store, const ResolveOptions *options, Resolution **out);
