@@ -7,6 +7,7 @@
 #ifndef SANDBOX_SANDBOX_H
 #define SANDBOX_SANDBOX_H
 
+#include "base/arena.h"
 #include "base/cancel.h"
 #include "base/error.h"
 
@@ -42,6 +43,7 @@ typedef struct SandboxMount {
     bool may_exec;
     mode_t mode;         // tmpfs
     uint64_t size_bytes; // tmpfs; 0: the default
+    const char *const *dirs; // tmpfs: names of directories made in it, mode 0755, parents first; NULL-terminated, or NULL
 } SandboxMount;
 
 typedef enum SandboxNetwork {
@@ -59,6 +61,7 @@ typedef struct SandboxLimits {
     uint64_t disk_bytes;      // of watched_fd's tree; 0: none
     int watched_fd;           // the writable directory whose growth is watched, or -1
     uint32_t cpus;            // size of the affinity mask; 0: as the caller's
+    uint64_t output_bytes;    // read through log_fd; 0: the default
 } SandboxLimits;
 
 typedef struct SandboxSpec {
@@ -68,7 +71,9 @@ typedef struct SandboxSpec {
     size_t skeleton_count;
     const SandboxMount *mounts; // in order
     size_t mount_count;
-    const char *const *argv; // NULL-terminated; argv[0] is the path that is executed
+    // NULL-terminated. argv[0] with a slash is the path that is executed; without one it is looked up in PATH of env,
+    // inside.
+    const char *const *argv;
     const char *const *env;  // NULL-terminated, the whole environment
     const char *cwd;         // inside
     const char *hostname;
@@ -82,6 +87,8 @@ typedef struct SandboxSpec {
     // Called with each piece that goes to log_fd; may be NULL.
     void (*on_output)(void *context, Str bytes);
     void *context;
+    // A signalfd(2): each signal that is read from it is sent on to the command. 0: none.
+    int signals_fd;
 } SandboxSpec;
 
 typedef enum SandboxEnd {
@@ -91,6 +98,7 @@ typedef enum SandboxEnd {
     SANDBOX_IDLE_TIMEOUT,
     SANDBOX_DISK_LIMIT,
     SANDBOX_CANCELLED,
+    SANDBOX_OUTPUT_LIMIT,
 } SandboxEnd;
 
 typedef struct SandboxResult {
@@ -104,10 +112,29 @@ typedef struct SandboxResult {
 // Runs the box to its end; when it returns, no process of it is alive. An error means that a wall could not be raised
 // (ERROR_SANDBOX with what to do) or that the program could not be executed (ERROR_NOT_FOUND, ERROR_DENIED).
 MUST_CHECK Error *sandbox_run(const SandboxSpec *spec, Cancel *cancel, SandboxResult *out);
+// The host's ids that the processes of a box have: what a private copy must belong to that they are to write. An
+// ordinary user's own; a fixed unprivileged pair when run by the host's root.
+MUST_CHECK Error *sandbox_owner(uid_t *uid_out, gid_t *gid_out);
 // The shell's code for an end: the exit code, 128+signal, 124 for a timeout, 130 when cancelled.
 int sandbox_exit_code(const SandboxResult *result);
 // The plan as text, line by line, for --dry-run and tests.
 void sandbox_describe(const SandboxSpec *spec, Buf *out);
+
+// What every box's root and environment hold beside what its maker adds: the links of a merged /usr, /etc/passwd and
+// the like, mountpoints. Constant data; docs/sandbox.md prints it.
+const SkeletonEntry *sandbox_base_skeleton(size_t *count_out);
+const char *const *sandbox_base_env(void); // NULL-terminated
+
+// What this host gives, for people: one line each. Nothing is changed by asking.
+typedef struct SandboxCheck {
+    const char *name; // "user namespaces"
+    bool works;
+    bool needed;  // without it no box can be made
+    Str detail;   // what was found, or why it does not work
+    Str hint;     // what to do; empty when it works
+} SandboxCheck;
+enum { SANDBOX_CHECKS_MAX = 16 };
+size_t sandbox_check_host(Arena *arena, SandboxCheck checks[SANDBOX_CHECKS_MAX]);
 
 // In every key: raised whenever a box's visible world changes.
 #define SANDBOX_VERSION 1

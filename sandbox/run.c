@@ -1,0 +1,427 @@
+// The outside of a box: makes the child by one clone, watches it to its end and says how it ended. Whatever happens
+// here, the function returns only once the child is reaped, which the kernel allows only when nothing of its pid
+// namespace is left.
+#include "base/fd.h"
+#include "sandbox/child.h"
+#include "sandbox/watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { OUTPUT_STEP = 64 * 1024 };
+
+typedef struct Running {
+    const Plan *plan;
+    const SandboxSpec *spec;
+    Cancel *cancel;
+    int pidfd, report_fd, output_fd; // -1: none
+    uint64_t began_ns, output_ns;    // the last byte of output, or the start
+    uint64_t output_bytes;
+    DiskWatch disk;
+    SandboxEnd end; // why we killed it
+    bool killed;
+    Error *error; // of our own doing, such as a log that cannot be written
+} Running;
+
+static uint64_t clock_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+// ---- what a failed step means ----
+
+static const char *const step_texts[STEP_COUNT] = {
+    [STEP_DESCRIPTORS] = "close the files that are none of its business",
+    [STEP_ID_MAP] = "map its user and group",
+    [STEP_PRIVATE] = "make its mounts private",
+    [STEP_SCRATCH] = "prepare its root",
+    [STEP_SKELETON] = "make a name in its root",
+    [STEP_STORE] = "enter a directory of layers",
+    [STEP_STORE_IDMAP] = "show the layers as its user's own (an idmapped mount)",
+    [STEP_LAYER] = "add a layer to its root",
+    [STEP_OVERLAY] = "put its root together",
+    [STEP_PROC] = "mount its /proc",
+    [STEP_MASK] = "cover a name in its /proc",
+    [STEP_DEVICE] = "give it a device",
+    [STEP_SHM] = "mount its /dev/shm",
+    [STEP_PTS] = "mount its /dev/pts",
+    [STEP_SOURCE] = "take a directory or file of the host for a mount",
+    [STEP_SOURCE_IDMAP] = "show a directory of the host as its user's own (an idmapped mount)",
+    [STEP_MOUNTPOINT] = "find a mountpoint",
+    [STEP_MOUNT] = "make a mount",
+    [STEP_NETWORK] = "raise its loopback device",
+    [STEP_HOSTNAME] = "name it",
+    [STEP_TIME] = "zero its uptime",
+    [STEP_PIVOT] = "enter its root",
+    [STEP_IDENTITY] = "become its unprivileged user",
+    [STEP_CAPABILITIES] = "drop capabilities",
+    [STEP_SECCOMP] = "filter its system calls",
+    [STEP_FORK] = "start a process in it",
+    [STEP_LIMIT] = "set a limit",
+    [STEP_CPUS] = "choose its processors",
+    [STEP_STDIO] = "give it its input and output",
+    [STEP_CWD] = "enter its working directory",
+    [STEP_EXEC] = "execute its command",
+};
+
+// What the step was working on; "" when that says nothing.
+static const char *step_item(const Plan *plan, const ChildReport *report) {
+    size_t i = report->index;
+    switch ((ChildStep)report->step) {
+    case STEP_SKELETON:
+        return i < plan->skeleton_count ? plan->skeleton[i].path : "";
+    case STEP_STORE:
+    case STEP_STORE_IDMAP:
+        return i < plan->store_count ? plan->stores[i].path : "";
+    case STEP_LAYER:
+        return i < plan->layer_count ? plan->layers[i].path : "";
+    case STEP_MASK:
+        return i < table_mask_count ? table_masks[i].name : "";
+    case STEP_DEVICE:
+        return i < table_device_count ? table_devices[i].name : "";
+    case STEP_SOURCE:
+    case STEP_SOURCE_IDMAP:
+        return i < plan->mount_count && plan->mounts[i].source.path ? plan->mounts[i].source.path : "";
+    case STEP_MOUNTPOINT:
+    case STEP_MOUNT:
+        return i < plan->mount_count ? plan->mounts[i].target : "";
+    case STEP_LIMIT:
+        return i < table_limit_count ? table_limits[i].name : "";
+    case STEP_CWD:
+        return plan->cwd;
+    case STEP_DESCRIPTORS:
+    case STEP_ID_MAP:
+    case STEP_PRIVATE:
+    case STEP_SCRATCH:
+    case STEP_OVERLAY:
+    case STEP_PROC:
+    case STEP_SHM:
+    case STEP_PTS:
+    case STEP_NETWORK:
+    case STEP_HOSTNAME:
+    case STEP_TIME:
+    case STEP_PIVOT:
+    case STEP_IDENTITY:
+    case STEP_CAPABILITIES:
+    case STEP_SECCOMP:
+    case STEP_FORK:
+    case STEP_CPUS:
+    case STEP_STDIO:
+    case STEP_EXEC:
+    case STEP_COUNT:
+        break;
+    }
+    return "";
+}
+
+static Error *exec_error(const Plan *plan, const ChildReport *report) {
+    const char *name = plan->argv[0];
+    if (report->error == ENOENT || report->error == ENOTDIR) {
+        Error *error = error_new(ERROR_NOT_FOUND, "%s: there is no such command in the sandbox", name);
+        if (strchr(name, '/'))
+            return error_hint(error, "if the file is there, its interpreter (the first line of a script, or the loader of "
+                                     "a dynamic program) is not");
+        return error_hint(error, "it is looked up in the sandbox's PATH; name the package that has it");
+    }
+    if (report->error == EACCES)
+        return error_new(ERROR_DENIED, "%s: not an executable file in the sandbox", name);
+    return error_new(ERROR_DENIED, "%s: cannot be executed: %s", name, strerrordesc_np(report->error));
+}
+
+static Error *step_error(const Plan *plan, const ChildReport *report) {
+    if (report->step == STEP_EXEC)
+        return exec_error(plan, report);
+    if (report->step >= STEP_COUNT)
+        return error_new(ERROR_SANDBOX, "cannot set up the sandbox: the child sent nonsense");
+    if (report->step == STEP_IDENTITY && report->index == 1)
+        return host_namespace_error(report->error, "cannot make a user namespace");
+    const char *item = step_item(plan, report), *why = strerrordesc_np(report->error);
+    int detail_len = (int)strcspn(report->detail, "\n");
+    Error *error = error_new(ERROR_SANDBOX, "cannot set up the sandbox: cannot %s%s%s: %s%s%.*s", step_texts[report->step],
+                             *item ? ": " : "", item, why ? why : "unknown error", detail_len ? "; " : "", detail_len,
+                             report->detail);
+    switch ((ChildStep)report->step) {
+    case STEP_STORE_IDMAP:
+    case STEP_SOURCE_IDMAP:
+        return error_hint(error, "the file system there cannot be idmapped (ext4, xfs, btrfs and tmpfs can; an overlay needs "
+                                 "Linux 5.19): move it with --minimal-dir, or run minimal as an ordinary user");
+    case STEP_PROC:
+        return error_hint(error, "the kernel gives a new /proc only where the host's own is whole: in a container, unmask "
+                                 "its /proc (podman, docker: --security-opt unmask=ALL)");
+    case STEP_SOURCE:
+    case STEP_STORE:
+        return report->error == ESTALE ? error_hint(error, "another file lies at that path now; try again") : error;
+    case STEP_TIME:
+        return error_hint(error, "a kernel with CONFIG_TIME_NS is needed");
+    case STEP_ID_MAP:
+    case STEP_PRIVATE:
+    case STEP_SCRATCH:
+        error_free(error);
+        return host_namespace_error(report->error, step_texts[report->step]);
+    case STEP_CWD:
+    case STEP_DESCRIPTORS:
+    case STEP_SKELETON:
+    case STEP_LAYER:
+    case STEP_OVERLAY:
+    case STEP_MASK:
+    case STEP_DEVICE:
+    case STEP_SHM:
+    case STEP_PTS:
+    case STEP_MOUNTPOINT:
+    case STEP_MOUNT:
+    case STEP_NETWORK:
+    case STEP_HOSTNAME:
+    case STEP_PIVOT:
+    case STEP_IDENTITY:
+    case STEP_CAPABILITIES:
+    case STEP_SECCOMP:
+    case STEP_FORK:
+    case STEP_LIMIT:
+    case STEP_CPUS:
+    case STEP_STDIO:
+    case STEP_EXEC:
+    case STEP_COUNT:
+        break;
+    }
+    return error_hint(error, "`minimal doctor` says what this host gives");
+}
+
+// ---- the clone ----
+
+static Error *make_pipe(int *read_out, int *write_out) {
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return error_sys(errno, "cannot make a pipe");
+    *read_out = fds[0];
+    *write_out = fds[1];
+    return NULL;
+}
+
+static Error *start_child(Plan *plan, Running *running) {
+    // No exit signal: nothing else in this process that waits for children can take this one away. No signal before
+    // the child has reset the handlers that it inherits.
+    struct clone_args args = {.flags = plan->namespaces | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+                              .pidfd = (uint64_t)(uintptr_t)&running->pidfd};
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    long pid = syscall(SYS_clone3, &args, sizeof args);
+    if (pid == 0)
+        child_main(plan);
+    int saved = errno;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return pid < 0 ? host_namespace_error(saved, "cannot clone into new namespaces") : NULL;
+}
+
+// ---- watching ----
+
+static void end_box(Running *running, SandboxEnd end) {
+    if (running->killed)
+        return;
+    running->killed = true;
+    running->end = end;
+    syscall(SYS_pidfd_send_signal, running->pidfd, SIGKILL, NULL, 0);
+}
+
+// Takes what the pipe has now; false at its end.
+static bool read_output(Running *running, char *bytes) {
+    ssize_t len = read(running->output_fd, bytes, OUTPUT_STEP);
+    if (len < 0)
+        return errno == EAGAIN || errno == EINTR;
+    if (len == 0)
+        return false;
+    running->output_ns = clock_ns();
+    running->output_bytes += (uint64_t)len;
+    uint64_t limit = running->spec->limits.output_bytes;
+    if (running->output_bytes > (limit ? limit : TABLE_OUTPUT_BYTES)) {
+        end_box(running, SANDBOX_OUTPUT_LIMIT);
+        return true;
+    }
+    if (!running->error)
+        running->error = fd_write_all(running->spec->log_fd, bytes, (size_t)len);
+    if (running->error)
+        end_box(running, SANDBOX_CANCELLED);
+    else if (running->spec->on_output)
+        running->spec->on_output(running->spec->context, (Str){bytes, (size_t)len});
+    return true;
+}
+
+static void send_signals(const Running *running) {
+    struct signalfd_siginfo info;
+    if (read(running->spec->signals_fd, &info, sizeof info) == sizeof info)
+        syscall(SYS_pidfd_send_signal, running->pidfd, (int)info.ssi_signo, NULL, 0);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+// Ends what has run too long or taken too much; returns how long to wait before looking again.
+static int check_limits(Running *running) {
+    const SandboxLimits *limits = &running->spec->limits;
+    uint64_t now = clock_ns(), next = UINT64_MAX;
+    if (limits->total_timeout_s) {
+        uint64_t at = running->began_ns + limits->total_timeout_s * UINT64_C(1000000000);
+        if (now >= at)
+            end_box(running, SANDBOX_TOTAL_TIMEOUT);
+        next = earlier(next, at);
+    }
+    if (limits->idle_timeout_s && running->output_fd >= 0) {
+        uint64_t at = running->output_ns + limits->idle_timeout_s * UINT64_C(1000000000);
+        if (now >= at)
+            end_box(running, SANDBOX_IDLE_TIMEOUT);
+        next = earlier(next, at);
+    }
+    if (running->disk.fd >= 0) {
+        if (watch_exceeded(&running->disk, now, running->cancel))
+            end_box(running, SANDBOX_DISK_LIMIT);
+        next = earlier(next, clock_ns() + WATCH_INTERVAL_MS * UINT64_C(1000000));
+    }
+    if (next == UINT64_MAX || running->killed)
+        return -1;
+    now = clock_ns();
+    uint64_t wait_ms = next > now ? (next - now) / 1000000 + 1 : 0;
+    return wait_ms > INT_MAX ? INT_MAX : (int)wait_ms;
+}
+
+static void watch_child(Running *running) {
+    AUTO_FREE char *bytes = running->output_fd >= 0 ? mem_alloc(OUTPUT_STEP) : NULL;
+    bool output_open = running->output_fd >= 0;
+    for (;;) {
+        if (cancel_requested(running->cancel))
+            end_box(running, SANDBOX_CANCELLED);
+        int wait_ms = check_limits(running);
+        struct pollfd fds[] = {
+            {.fd = running->pidfd, .events = POLLIN},
+            {.fd = output_open ? running->output_fd : -1, .events = POLLIN},
+            {.fd = running->cancel && !running->killed ? running->cancel->fd : -1, .events = POLLIN},
+            {.fd = running->spec->signals_fd > 0 ? running->spec->signals_fd : -1, .events = POLLIN},
+        };
+        if (poll(fds, ARRAY_LEN(fds), wait_ms) < 0)
+            continue;
+        if (fds[1].revents)
+            output_open = read_output(running, bytes);
+        if (fds[3].revents)
+            send_signals(running);
+        if (fds[0].revents)
+            break;
+    }
+    // Nobody is left to write; what the pipe still holds is the end of the log.
+    while (output_open && !running->error) {
+        struct pollfd rest = {.fd = running->output_fd, .events = POLLIN};
+        if (poll(&rest, 1, 0) <= 0)
+            break;
+        output_open = read_output(running, bytes);
+    }
+}
+
+// ---- the end ----
+
+static Error *reap(Running *running, SandboxResult *out) {
+    siginfo_t info = {0};
+    long done;
+    do
+        done = syscall(SYS_waitid, P_PIDFD, running->pidfd, &info, WEXITED | __WALL, &out->usage);
+    while (done < 0 && errno == EINTR);
+    return done < 0 ? error_sys(errno, "cannot wait for the sandbox") : NULL;
+}
+
+static Error *conclude(Running *running, SandboxResult *out) {
+    ChildReport report, ended = {0};
+    bool has_ended = false;
+    while (read(running->report_fd, &report, sizeof report) == sizeof report) {
+        report.detail[sizeof report.detail - 1] = '\0';
+        if (report.kind == REPORT_FAILED)
+            return step_error(running->plan, &report);
+        if (report.kind == REPORT_ENDED) {
+            ended = report;
+            has_ended = true;
+        }
+    }
+    if (running->killed && !(has_ended && running->end != SANDBOX_OUTPUT_LIMIT)) {
+        out->end = running->end;
+        return NULL;
+    }
+    if (!has_ended) // init was killed from outside, by a person or for want of memory
+        ended.error = SIGKILL;
+    out->end = WIFEXITED(ended.error) ? SANDBOX_EXITED : SANDBOX_SIGNALLED;
+    out->code = WIFEXITED(ended.error) ? WEXITSTATUS(ended.error) : WTERMSIG(ended.error);
+    return NULL;
+}
+
+static Error *run_child(Plan *plan, Running *running, SandboxResult *out) {
+    AUTO_FD int report_write = -1, output_write = -1;
+    TRY(make_pipe(&running->report_fd, &report_write));
+    plan->report_fd = report_write;
+    plan_keep(plan, report_write);
+    if (running->spec->log_fd >= 0) {
+        TRY(make_pipe(&running->output_fd, &output_write));
+        if (fcntl(running->output_fd, F_SETFL, O_NONBLOCK) < 0)
+            return error_sys(errno, "cannot set up a pipe");
+        plan->stdio[1] = plan->stdio[2] = output_write;
+    }
+    for (int i = 0; i < 3; i++)
+        plan_keep(plan, plan->stdio[i]);
+    running->began_ns = running->output_ns = clock_ns();
+    watch_init(&running->disk, running->spec->limits.watched_fd, running->spec->limits.disk_bytes, running->began_ns);
+    TRY(start_child(plan, running));
+    fd_close(&report_write);
+    fd_close(&output_write);
+    watch_child(running);
+    Error *error = reap(running, out);
+    out->wall_ns = clock_ns() - running->began_ns;
+    out->network_used = !plan->own_network;
+    if (!error)
+        error = conclude(running, out);
+    if (running->error && error)
+        error_free(running->error);
+    else if (running->error)
+        error = error_wrap(running->error, "cannot write the log");
+    return error;
+}
+
+Error *plan_run(Plan *plan, const SandboxSpec *spec, Cancel *cancel, SandboxResult *out) {
+    *out = (SandboxResult){0};
+    TRY(cancel_check(cancel));
+    Running running = {.plan = plan, .spec = spec, .cancel = cancel, .pidfd = -1, .report_fd = -1, .output_fd = -1};
+    Error *error = run_child(plan, &running, out);
+    fd_close(&running.pidfd);
+    fd_close(&running.report_fd);
+    fd_close(&running.output_fd);
+    return error;
+}
+
+Error *sandbox_run(const SandboxSpec *spec, Cancel *cancel, SandboxResult *out) {
+    AUTO_ARENA Arena *arena = arena_new(0);
+    Plan *plan = arena_alloc(arena, sizeof *plan);
+    TRY(plan_make(arena, spec, plan));
+    return plan_run(plan, spec, cancel, out);
+}
+
+int sandbox_exit_code(const SandboxResult *result) {
+    switch (result->end) {
+    case SANDBOX_EXITED:
+        return result->code;
+    case SANDBOX_SIGNALLED:
+        return 128 + result->code;
+    case SANDBOX_TOTAL_TIMEOUT:
+    case SANDBOX_IDLE_TIMEOUT:
+        return 124;
+    case SANDBOX_CANCELLED:
+        return 128 + SIGINT;
+    case SANDBOX_DISK_LIMIT:
+    case SANDBOX_OUTPUT_LIMIT:
+        break;
+    }
+    return 1;
+}
