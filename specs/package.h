@@ -162,10 +162,20 @@ typedef struct Mirror {
     StrSlice bases; // base URLs, tried in order
 } Mirror;
 
+// How a kind of source tree is built (stack.ncl, harness.ncl): found and checked here, read by who needs it.
+typedef struct Harness {
+    Str name;
+    uint32_t layer;
+    SourceSpan span; // of the declaration; span.file is the file to evaluate
+} Harness;
+
 typedef struct PackageSet {
     Arena *arena;
     Package *packages; // of the whole chain of layers, breakers included; sorted by name within a layer
     size_t count;
+    const PackageIndex *by_name; // all of them, sorted by name (names are one namespace); or NULL
+    const Harness *harnesses;    // sorted by name
+    size_t harness_count;
     Layer *layers; // root upstream first, the project's own layer last
     size_t layer_count;
     const Mirror *mirrors; // of all layers, in order of the layers
@@ -177,6 +187,8 @@ typedef struct PackageSet {
 PackageIndex package_find(const PackageSet *set, Str name);
 // ERROR_NOT_FOUND with the nearest name when there is none.
 MUST_CHECK Error *package_lookup(const PackageSet *set, Str name, PackageIndex *out);
+// The name most like it, or STR_NULL: for hints.
+Str package_nearest(const PackageSet *set, Str name);
 // NULL when the package has no output of that name.
 const Output *package_output(const Package *package, Str name);
 
