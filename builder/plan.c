@@ -109,6 +109,10 @@ Error *plan_add_test_root(Plan *plan, StepIndex index, size_t test_index, PlanIn
     return NULL;
 }
 
+StepIndex plan_step_of(const Plan *plan, Slot slot) {
+    return plan->by_slot[(size_t)slot.member * STAGES + slot.stage];
+}
+
 // ---- order ----
 
 typedef struct Visit {

@@ -75,6 +75,8 @@ MUST_CHECK Error *plan_add_root(Plan *plan, const ClosureRequest *requests, size
 // with theirs.
 MUST_CHECK Error *plan_add_test_root(Plan *plan, StepIndex step, size_t index, PlanInputs *out);
 
+// STEP_NONE when the plan has no step for the slot.
+StepIndex plan_step_of(const Plan *plan, Slot slot);
 // The expanded steps in an order in which each stands behind all that it waits for; unexpanded ones first.
 const StepIndex *plan_order(const Plan *plan, Arena *arena);
 // "gcc"; "gcc (stage 1)", or "gcc (stage 0)" for what is no artifact; in arena.

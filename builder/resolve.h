@@ -21,7 +21,7 @@ typedef struct ResolveOptions {
 typedef enum StepState {
     STEP_UNNEEDED, // nothing that will be built asks for it
     STEP_PRESENT,  // outputs are known and in the store
-    STEP_WAITING,  // something in its root is not known yet
+    STEP_WAITING,  // something in its root is not known yet, or another step with the same build key is being built
     STEP_READY,    // its whole root is present, the build key is known, no record has it: build it
     STEP_FAILED,   // resolution_failed was called for it or for a step that it waits for
 } StepState;
@@ -59,6 +59,9 @@ void resolution_cleanup(Resolution **resolution);
 bool resolution_is_done(const Resolution *resolution);
 // What is known of a step, without looking again.
 StepResult resolution_step(const Resolution *resolution, StepIndex step);
+// The root of a test of a step that is or was to be built, as plan_add_test_root gives it; false when tests were not
+// asked for, or the step is there only for another's test.
+bool resolution_test_root(const Resolution *resolution, StepIndex step, size_t test, PlanInputs *out);
 // Looks again: a waiting step whose root has become known gets its build key and is present or ready; a ready one is
 // looked up once more by build key (to be called after store_lock_key(build_key): another process may have built it).
 // A result that is found by build key is also recorded under the step's spec key.
@@ -66,15 +69,16 @@ MUST_CHECK Error *resolve_step(Resolution *resolution, StepIndex step, StepResul
 
 // The trees of a list of inputs in order, all of them being present: of a step's root, of a request's runtime closure;
 // in arena.
+// An input that is whole gives every output of the result.
 MUST_CHECK Error *resolution_root_trees(const Resolution *resolution, PlanInputs inputs, Arena *arena,
                                         const RootTree **out, size_t *count_out);
 // The trees that a result of the step is tied to: what its own runtime dependencies brought into its root (in a staged
 // component those of the stage before). With the new artifact itself they are where its symlinks have to lead.
-MUST_CHECK Error *resolution_reference_trees(const Resolution *resolution, StepIndex step, Arena *arena,
+MUST_CHECK Error *resolution_reference_trees(Resolution *resolution, StepIndex step, Arena *arena,
                                              const RootTree **out, size_t *count_out);
 // Everything of the step's record that is not the builder's to say: package, version, keys, references, tool version.
 // Outputs, times and network are zero. For a ready step.
-MUST_CHECK Error *resolution_record(const Resolution *resolution, StepIndex step, Arena *arena, Record *out);
+MUST_CHECK Error *resolution_record(Resolution *resolution, StepIndex step, Arena *arena, Record *out);
 // The step was built and its record published.
 MUST_CHECK Error *resolution_built(Resolution *resolution, StepIndex step, const Record *record);
 // The step failed: all that waits for it fails too.
