@@ -2,7 +2,7 @@
 //
 // Layout, durability and locking: docs/formats/store.md. An object is a directory tree fit to be an overlay's lower
 // layer, beside a manifest whose SHA-256 is its name. Objects and records appear by rename, complete or not at all.
-// The SQLite index can be made anew from them, and is opened by info, gc, verify and the close after a change alone.
+// The SQLite index can be made anew from them; only what counts or collects opens it (store_info, _verify, _gc).
 // All calls may come from any thread; store_close comes last.
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -56,6 +56,8 @@ const char *staging_path(const Staging *staging); // absolute
 // Keeps the directory for a person to look into, under `name` in the store's kept/ directory; path_out in arena.
 MUST_CHECK Error *staging_keep(Staging *staging, const char *name, Arena *arena, Str *path_out);
 void staging_free(Staging *staging);
+void staging_cleanup(Staging **staging);
+#define AUTO_STAGING __attribute__((cleanup(staging_cleanup)))
 
 // What to take of a staged tree: called for each non-directory with its path, in byte order. NULL takes all.
 typedef bool (*TreeFilter)(void *context, Str path);
@@ -142,7 +144,7 @@ MUST_CHECK Error *store_info(Store *store, StoreInfo *out);
 typedef void (*StoreNote)(void *context, const char *line);
 
 typedef struct VerifyReport {
-    uint64_t objects, files, file_bytes, records, downloads; // looked at
+    uint64_t objects, files, file_bytes, records, downloads; // looked at; a record is two files, one for each key
     uint64_t damaged_objects, dropped_records, damaged_downloads; // removed: the next build makes them anew
     uint64_t strays; // names that are none of ours: reported, left alone
 } VerifyReport;
