@@ -41,8 +41,8 @@ Error *store_open_download(Store *store, Hash sha256, int *fd_out) {
         store_touch(*fd_out, st.st_mtim.tv_sec);
         return NULL;
     }
-    bool is_damaged = error_kind(error) == ERROR_MISMATCH || error_errno(error) == EIO ||
-                      error_errno(error) == ELOOP || error_errno(error) == EISDIR;
+    bool is_damaged = error_kind(error) == ERROR_MISMATCH || error_errno(error) == EIO || error_errno(error) == ELOOP ||
+                      error_errno(error) == EISDIR;
     if (!is_damaged && error_errno(error) != ENOENT)
         return error;
     error_free(error);

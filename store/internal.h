@@ -60,8 +60,8 @@ void store_close_session(Store *store);
 
 // lock.c: flocks the named file in locks/ (LOCK_EX or LOCK_SH) and looks again whether it is still the one of that
 // name. With `wait` false *fd_out is -1 when somebody else has it.
-MUST_CHECK Error *lock_file(const Store *store, const char *name, int operation, bool wait, Cancel *cancel,
-                            int *fd_out, bool *waited_out);
+MUST_CHECK Error *lock_file(const Store *store, const char *name, int operation, bool wait, Cancel *cancel, int *fd_out,
+                            bool *waited_out);
 
 // object.c: removes an object, in one step for readers.
 MUST_CHECK Error *object_remove(Store *store, Hash hash);

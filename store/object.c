@@ -91,8 +91,8 @@ static Error *look_at_directory(void *context, Str path, size_t at) {
 }
 
 static Error *look_at_tree(const Store *store, const Tree *tree, bool *intact_out) {
-    AUTO_FD int fd = openat(store->dirfd, object_path(tree->hash, "/tree").text,
-                            O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    AUTO_FD int fd =
+        openat(store->dirfd, object_path(tree->hash, "/tree").text, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     struct stat st;
     *intact_out = fd >= 0 && fstat(fd, &st) == 0 && directory_matches(&st);
     if (!*intact_out)

@@ -18,10 +18,10 @@ static const struct {
     uint64_t magic;
     const char *name;
 } network_fs[] = {
-    {0x6969, "NFS"},         {0x517b, "SMB"},         {0xff534d42, "CIFS"},    {0xfe534d42, "SMB2"},
-    {0x5346414f, "AFS"},     {0x6b414653, "kAFS"},    {0x73757245, "Coda"},    {0x00c36400, "Ceph"},
-    {0x01021997, "9P"},      {0x0bd00bd0, "Lustre"},  {0x47504653, "GPFS"},    {0x7461636f, "OCFS2"},
-    {0x01161970, "GFS2"},    {0x19830326, "BeeGFS"},  {0xaad7aaea, "PanFS"},   {0x564c, "NCP"},
+    {0x6969, "NFS"},          {0x517b, "SMB"},        {0xff534d42, "CIFS"},  {0xfe534d42, "SMB2"},
+    {0x5346414f, "AFS"},      {0x6b414653, "kAFS"},   {0x73757245, "Coda"},  {0x00c36400, "Ceph"},
+    {0x01021997, "9P"},       {0x0bd00bd0, "Lustre"}, {0x47504653, "GPFS"},  {0x7461636f, "OCFS2"},
+    {0x01161970, "GFS2"},     {0x19830326, "BeeGFS"}, {0xaad7aaea, "PanFS"}, {0x564c, "NCP"},
     {0x20030528, "OrangeFS"},
 };
 enum { MAGIC_FUSE = 0x65735546 };
@@ -62,9 +62,9 @@ static Error *mounted_type(int dirfd, Arena *arena, Str *out) {
 }
 
 static const char *network_fuse(int dirfd) {
-    static const char *const remote[] = {"fuse.sshfs",     "fuse.s3fs",   "fuse.rclone",      "fuse.gcsfuse",
-                                         "fuse.glusterfs", "fuse.davfs2", "fuse.curlftpfs",   "fuse.ceph-fuse",
-                                         "fuse.juicefs",   "fuse.gvfsd-fuse", "fuse.moosefs", "fuse.mfsmount"};
+    static const char *const remote[] = {"fuse.sshfs",     "fuse.s3fs",       "fuse.rclone",    "fuse.gcsfuse",
+                                         "fuse.glusterfs", "fuse.davfs2",     "fuse.curlftpfs", "fuse.ceph-fuse",
+                                         "fuse.juicefs",   "fuse.gvfsd-fuse", "fuse.moosefs",   "fuse.mfsmount"};
     AUTO_ARENA Arena *arena = arena_new(0);
     Str type = STR_NULL;
     error_free(mounted_type(dirfd, arena, &type));
@@ -82,8 +82,10 @@ Error *place_check_fs(int dirfd, const char *path) {
     const char *name = magic == MAGIC_FUSE ? network_fuse(dirfd) : place_network_fs(magic);
     if (!name)
         return NULL;
-    return error_hint(error_new(ERROR_DENIED, "the store %s is on a network file system (%s), whose locks and renames "
-                                              "cannot be relied on", path, name),
+    return error_hint(error_new(ERROR_DENIED,
+                                "the store %s is on a network file system (%s), whose locks and renames "
+                                "cannot be relied on",
+                                path, name),
                       "give a local directory with --minimal-dir; machines share results through a binary cache");
 }
 
@@ -119,8 +121,10 @@ static Error *owned_by_another(const char *path, const char *store, uid_t owner)
     owner_name(owner, name, sizeof name);
     Error *error = error_new(ERROR_DENIED, "the store %s cannot be used: %s belongs to %s", store, path, name);
     if (geteuid() == 0)
-        return error_hint(error, "root must leave no files in a user's directories: run minimal as %s, without sudo, "
-                                 "or give --minimal-dir a directory of root's", name);
+        return error_hint(error,
+                          "root must leave no files in a user's directories: run minimal as %s, without sudo, "
+                          "or give --minimal-dir a directory of root's",
+                          name);
     return error_hint(error, "use a directory of your own: set HOME or XDG_CACHE_HOME right, or give --minimal-dir");
 }
 

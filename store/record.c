@@ -246,9 +246,10 @@ static Error *output_is_there(const Store *store, const Record *record, const Re
     if (faccessat(store->dirfd, object_path(output->tree, "/manifest").text, F_OK, 0) == 0)
         return NULL;
     if (errno == ENOENT)
-        return error_new(ERROR_NOT_FOUND, "the output %.*s of %.*s is to be recorded, but its tree %s is not in the "
-                                          "store %s", STR_ARG(output->name), STR_ARG(record->package),
-                         hash_hex(output->tree).text, store->path);
+        return error_new(ERROR_NOT_FOUND,
+                         "the output %.*s of %.*s is to be recorded, but its tree %s is not in the "
+                         "store %s",
+                         STR_ARG(output->name), STR_ARG(record->package), hash_hex(output->tree).text, store->path);
     return error_sys(errno, "cannot look for the tree %s", hash_hex(output->tree).text);
 }
 

@@ -15,8 +15,8 @@
 
 static const char format_text[] = "minimal store 1\n";
 
-static const char *const layout[] = {"objects", "records", "records/spec", "records/build",
-                                     "downloads", "staging", "kept", "locks"};
+static const char *const layout[] = {"objects",   "records", "records/spec", "records/build",
+                                     "downloads", "staging", "kept",         "locks"};
 
 Error *store_make_layout(int dirfd) {
     for (size_t i = 0; i < ARRAY_LEN(layout); i++)

@@ -25,7 +25,7 @@ MUST_CHECK Error *store_open(const StoreOptions *options, Store **out);
 void store_close(Store *store);
 void store_cleanup(Store **store);
 #define AUTO_STORE __attribute__((cleanup(store_cleanup)))
-int store_dirfd(const Store *store);      // of the store's directory
+int store_dirfd(const Store *store);        // of the store's directory
 const char *store_path(const Store *store); // absolute
 
 // ---- trees ----
@@ -144,9 +144,9 @@ MUST_CHECK Error *store_info(Store *store, StoreInfo *out);
 typedef void (*StoreNote)(void *context, const char *line);
 
 typedef struct VerifyReport {
-    uint64_t objects, files, file_bytes, records, downloads; // looked at; a record is two files, one for each key
+    uint64_t objects, files, file_bytes, records, downloads;      // looked at; a record is two files, one for each key
     uint64_t damaged_objects, dropped_records, damaged_downloads; // removed: the next build makes them anew
-    uint64_t strays; // names that are none of ours: reported, left alone
+    uint64_t strays;                                              // names that are none of ours: reported, left alone
 } VerifyReport;
 // Hashes everything again, on all cores; removes what is damaged and the records that name it; makes the index anew.
 MUST_CHECK Error *store_verify(Store *store, Cancel *cancel, StoreNote note, void *context, VerifyReport *out);

@@ -74,8 +74,8 @@ static Error *compare(const Tree *want, const Scan *have, size_t directories) {
         const TreeEntry *a = &want->entries[i], *b = &have->entries[i];
         if (!str_eq(a->path, b->path))
             break;
-        bool equal = a->kind == b->kind && (a->kind == TREE_LINK ? str_eq(a->link_target, b->link_target)
-                                                                 : hash_eq(a->sha256, b->sha256));
+        bool equal = a->kind == b->kind &&
+                     (a->kind == TREE_LINK ? str_eq(a->link_target, b->link_target) : hash_eq(a->sha256, b->sha256));
         if (!equal)
             return error_new(ERROR_MISMATCH, "%.*s is not what it was", STR_ARG(a->path));
     }
@@ -198,9 +198,9 @@ static Error *verify_download(void *context, size_t i) {
 // ---- all of it ----
 
 static Error *verify_root(Verify *verify) {
-    static const char *const known[] = {".",         "..",      "format", "format.new", "objects",
-                                        "records",   "downloads", "staging", "kept",     "locks",
-                                        "index.sqlite", "index.sqlite-journal"};
+    static const char *const known[] = {".",       "..",      "format",       "format.new",
+                                        "objects", "records", "downloads",    "staging",
+                                        "kept",    "locks",   "index.sqlite", "index.sqlite-journal"};
     AUTO_FD int own = -1;
     TRY(fd_open(verify->store->dirfd, ".", O_RDONLY | O_DIRECTORY, 0, &own));
     AUTO_DIR DIR *dir = fdopendir(own);
