@@ -115,10 +115,12 @@ static void leave_root(const Plan *plan) {
 }
 
 static void drop_capabilities(const Plan *plan) {
-    // From 0 until the kernel knows no more of them.
-    for (unsigned capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; capability++)
-        if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0)
-            child_fail(plan, STEP_CAPABILITIES, capability, NO_LOG);
+    // From 0 until the kernel knows no more of them, which it says with EINVAL.
+    unsigned capability = 0;
+    while (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0)
+        capability++;
+    if (errno != EINVAL || capability <= CAP_BPF)
+        child_fail(plan, STEP_CAPABILITIES, capability, NO_LOG);
     unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED |
                          SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
     if (prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) < 0 || prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
