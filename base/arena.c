@@ -125,3 +125,7 @@ Str arena_printf(Arena *arena, const char *fmt, ...) {
 size_t arena_used_bytes(const Arena *arena) {
     return arena->used;
 }
+
+size_t arena_left_bytes(const Arena *arena) {
+    return arena->budget - arena->used;
+}

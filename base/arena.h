@@ -29,6 +29,7 @@ Str arena_printf(Arena *arena, const char *fmt, ...) __attribute__((format(print
 Str arena_vprintf(Arena *arena, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 
 size_t arena_used_bytes(const Arena *arena);
+size_t arena_left_bytes(const Arena *arena); // of the budget; SIZE_MAX at most
 
 #define ARENA_NEW(arena, Type) ((Type *)arena_zalloc((arena), sizeof(Type)))
 #define ARENA_ARRAY(arena, Type, count) ((Type *)arena_array((arena), (count), sizeof(Type)))

@@ -4,11 +4,16 @@
 #define SPECS_LANG_PARSE_H
 
 #include "specs/lang/ast.h"
+#include "specs/lang/source.h"
 
-enum { SOURCE_MAX_BYTES = 64 * 1024 * 1024, PARSE_MAX_DEPTH = 2000 };
+enum { PARSE_MAX_DEPTH = 1000 };
 
-// Tree, and what it points to, in arena. The file must outlive it. Chains are counted by their nesting in the tree: a
-// let's body, the arms of if/else-if and the left side of operators may be as long as the file.
+// Tree, and what it points to, in arena: at most PARSE_MEMORY_FACTOR bytes for each byte of text; ERROR_LIMIT when the
+// arena's budget may not suffice. Texts without escapes point into the file, which must outlive the tree.
+//
+// The tree is at most PARSE_MAX_DEPTH deep, not counting these chains, which may be as long as the file: a let's body,
+// the else of an if, the left side of operators (AST_BINARY's pair.left; a |> counts).
+enum { PARSE_MEMORY_FACTOR = 160 };
 MUST_CHECK Error *parse_file(Arena *arena, Symbols *symbols, const SourceFile *file, AstNode **out);
 
 #endif
