@@ -126,6 +126,13 @@ static uint32_t shortest_way_round(const StageZero *zero, uint32_t start, uint32
     return found;
 }
 
+static void describe_member(const Graph *graph, PackageIndex member, Buf *out) {
+    const Package *package = &graph->set->packages[member];
+    buf_add_str(out, package->name);
+    if (package->breaker != PACKAGE_NONE)
+        buf_printf(out, " as its breaker '%.*s'", STR_ARG(graph->set->packages[package->breaker].name));
+}
+
 // " -> name (file:line)" for each dependency on the way, first to last.
 static const Edge *describe_way(const StageZero *zero, uint32_t start, const uint32_t *came_by,
                                 const uint32_t *came_from, Buf *out) {
@@ -138,8 +145,8 @@ static const Edge *describe_way(const StageZero *zero, uint32_t start, const uin
     } while (node != start);
     const Edge *first = vec_last(&way);
     for (size_t i = way.count; i-- > 0;) {
-        Str name = zero->graph->set->packages[way.items[i]->to].name;
-        buf_printf(out, " -> %.*s", STR_ARG(name));
+        buf_add_cstr(out, " -> ");
+        describe_member(zero->graph, way.items[i]->to, out);
         const Dependency *dependency = way.items[i]->dependency;
         if (dependency && dependency->span.line > 0)
             buf_printf(out, " (%.*s:%u)", STR_ARG(dependency->span.file), dependency->span.line);
@@ -157,10 +164,10 @@ static Error *missing_breaker(const StageZero *zero, uint32_t start, uint32_t *c
     BUG_UNLESS(shortest_way_round(zero, start, came_by, came_from, queue) != UINT32_MAX);
     AUTO_BUF Buf way;
     buf_init(&way, BUF_NO_LIMIT);
-    const Edge *first = describe_way(zero, start, came_by, came_from, &way);
     const Package *package = &graph->set->packages[members[start / 2]];
-    Error *error = error_new(ERROR_INVALID, "missing breaker in a cycle: %.*s%s", STR_ARG(package->name),
-                             buf_cstr(&way));
+    describe_member(graph, members[start / 2], &way);
+    const Edge *first = describe_way(zero, start, came_by, came_from, &way);
+    Error *error = error_new(ERROR_INVALID, "missing breaker in a cycle: %s", buf_cstr(&way));
     error = error_at(error, first->dependency ? first->dependency->span : package->span);
     if (package->breaker != PACKAGE_NONE) {
         const Package *breaker = &graph->set->packages[package->breaker];

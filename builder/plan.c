@@ -61,7 +61,10 @@ Error *plan_new(Arena *arena, const Graph *graph, const ClosureRequest *requests
         TRY(closure_runtime(graph, &requests[i], 1, arena, &closure));
         made[i].runtime = add_closure(plan, &closure, STEP_REQUESTED, STEP_NONE);
         made[i].step = made[i].runtime.items[0].step;
-        plan->steps[made[i].step]->requested = true;
+        PlanStep *step = plan->steps[made[i].step];
+        step->requested = true;
+        step->reason = STEP_REQUESTED;
+        step->wanted_by = STEP_NONE;
     }
     plan->requests = made;
     plan->request_count = count;
