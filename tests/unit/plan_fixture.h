@@ -134,6 +134,10 @@ static int fixture_by_output(const void *a, const void *b) {
     return str_compare(((const Output *)a)->name, ((const Output *)b)->name);
 }
 
+static int fixture_by_arg(const void *a, const void *b) {
+    return str_compare(((const NamedValue *)a)->name, ((const NamedValue *)b)->name);
+}
+
 static bool fixture_flag(FixturePackage *part, Str key) {
     if (str_is(key, "prebuilt"))
         part->package.prebuilt = true;
@@ -167,6 +171,7 @@ static void fixture_line(Fixture *fixture, FixturePackage *part, Str key, Str li
     } else if (str_is(key, "arg")) {
         Str name = fixture_word(&line);
         part->args[package->build_args.count++] = (NamedValue){name, fixture_word(&line)};
+        qsort(part->args, package->build_args.count, sizeof(NamedValue), fixture_by_arg);
     } else if (str_is(key, "rename")) {
         package->name = fixture_word(&line);
     } else if (str_is(key, "breaker")) {
