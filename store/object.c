@@ -141,9 +141,11 @@ typedef struct Listing {
     void *context;
 } Listing;
 
+// *out stays NULL where there is no such directory: somebody removed it, and what was in it.
 static Error *open_listing(const Listing *listing, const char *path, DIR **out) {
-    int fd;
-    TRY(fd_open(listing->store->dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, &fd));
+    int fd = openat(listing->store->dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? NULL : error_sys(errno, "cannot list %s/%s", listing->store->path, path);
     *out = fdopendir(fd);
     if (*out)
         return NULL;
@@ -173,8 +175,9 @@ static Error *list_hashes(const Listing *listing, const char *folder, const char
     AUTO_DIR DIR *dir = NULL;
     TRY(open_listing(listing, folder, &dir));
     for (;;) {
-        struct dirent *entry;
-        TRY(next_entry(listing, folder, dir, &entry));
+        struct dirent *entry = NULL;
+        if (dir)
+            TRY(next_entry(listing, folder, dir, &entry));
         if (!entry)
             return NULL;
         if (!is_lower_hex(entry->d_name, HASH_HEX_LEN - strlen(prefix))) {
@@ -194,8 +197,9 @@ static Error *list_fans(const Listing *listing, const char *folder) {
     AUTO_DIR DIR *dir = NULL;
     TRY(open_listing(listing, folder, &dir));
     for (;;) {
-        struct dirent *entry;
-        TRY(next_entry(listing, folder, dir, &entry));
+        struct dirent *entry = NULL;
+        if (dir)
+            TRY(next_entry(listing, folder, dir, &entry));
         if (!entry)
             return NULL;
         if (!is_lower_hex(entry->d_name, 2) || (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN)) {

@@ -77,7 +77,7 @@ static Error *read_entry(Reader *reader, TreeEntry *entry) {
 }
 
 Error *tree_decode(Str bytes, Arena *arena, Tree *out) {
-    enum { ENTRY_MIN = 1 + 8 + 1 + 8 + 1 }; // of a link with a name and a target of one byte
+    enum { ENTRY_MIN = 1 + 8 + 8 }; // kind, and two lengths or more
     Reader reader = {(const unsigned char *)bytes.ptr, bytes.len, false};
     Str magic = read_bytes(&reader, sizeof tree_magic);
     if (reader.short_read || memcmp(magic.ptr, tree_magic, sizeof tree_magic) != 0)
