@@ -58,10 +58,10 @@ static Error *take_name(Decoder *decoder, Value *record, const char *what, Str *
     bool found;
     TRY(decode_string(decoder, record, "name", &found, out));
     if (!found)
-        return decode_error(decoder, ERROR_INVALID, decoder->place, "%s needs a `name`", what);
+        return decode_error(decoder, ERROR_INVALID, (Where){0}, "%s needs a `name`", what);
     decode_enter(decoder, STR("name"));
     if (!is_package_name(*out))
-        return error_hint(decode_error(decoder, ERROR_INVALID, decode_field_span(record, "name"),
+        return error_hint(decode_error(decoder, ERROR_INVALID, where_field(record, "name"),
                                        "'%.*s' is no name for %s", STR_ARG(*out), what),
                           "a name is made of a-z, 0-9, '.', '_', '+' and '-', and begins with a letter or digit");
     decode_leave(decoder);
@@ -82,7 +82,7 @@ static PackageIndex slot_reserve(Decoder *decoder, Value *value) {
     return decoder->base + (PackageIndex)(decoder->slots.count - 1);
 }
 
-static Error *unknown_upstream(Decoder *decoder, Str name, SourceSpan at) {
+static Error *unknown_upstream(Decoder *decoder, Str name, Where at) {
     Str *names = ARENA_ARRAY(decoder->builder->arena, Str, decoder->builder->names.count);
     for (size_t i = 0; i < decoder->builder->names.count; i++)
         names[i] = decoder->builder->names.entries[i].key;
@@ -94,7 +94,7 @@ static Error *unknown_upstream(Decoder *decoder, Str name, SourceSpan at) {
                              "are imported");
 }
 
-static Error *take_upstream(Decoder *decoder, Value *value, SourceSpan at, PackageIndex *out) {
+static Error *take_upstream(Decoder *decoder, Value *value, Where at, PackageIndex *out) {
     static const char *const fields[] = {"ty", "name"};
     Str name;
     bool found;
@@ -107,7 +107,7 @@ static Error *take_upstream(Decoder *decoder, Value *value, SourceSpan at, Packa
     return is_above ? NULL : unknown_upstream(decoder, name, at);
 }
 
-static Error *take_package(Decoder *decoder, Value *value, SourceSpan at, const char *expected, PackageIndex *out) {
+static Error *take_package(Decoder *decoder, Value *value, Where at, const char *expected, PackageIndex *out) {
     Str kind;
     TRY(decode_kind(decoder, value, at, expected, &kind));
     if (str_is(kind, "Upstream"))
@@ -127,7 +127,7 @@ static StrSlice without_duplicates(StrSlice sorted) {
     return (StrSlice){items, kept};
 }
 
-static Error *take_subset(Decoder *decoder, Value *value, SourceSpan at, Dependency *out) {
+static Error *take_subset(Decoder *decoder, Value *value, Where at, Dependency *out) {
     static const char *const fields[] = {"ty", "from", "outputs"};
     Value *from;
     TRY(decode_only(decoder, value, fields, ARRAY_LEN(fields), "a Subset"));
@@ -146,9 +146,9 @@ static Error *take_subset(Decoder *decoder, Value *value, SourceSpan at, Depende
     return NULL;
 }
 
-static Error *take_dependency(Decoder *decoder, Value *value, SourceSpan at, const char *expected, Dependency *out) {
+static Error *take_dependency(Decoder *decoder, Value *value, Where at, const char *expected, Dependency *out) {
     Str kind;
-    *out = (Dependency){.span = decode_span(decoder, at)};
+    *out = (Dependency){.span = decode_span(decoder, (Where){.record = at.record, .field = at.field})};
     TRY(decode_kind(decoder, value, at, expected, &kind));
     if (str_is(kind, "Subset"))
         return take_subset(decoder, value, at, out);
@@ -162,7 +162,7 @@ static Error *take_dependencies(Decoder *decoder, Value *record, const char *fie
     decode_enter(decoder, str_from(field));
     while (reader.at < reader.count) {
         Value *value;
-        SourceSpan at;
+        Where at;
         Dependency *item = &items[reader.at];
         TRY(decode_next(decoder, &reader, &value, &at));
         TRY(take_dependency(decoder, value, at, "a package or a Subset", item));
@@ -175,21 +175,24 @@ static Error *take_dependencies(Decoder *decoder, Value *record, const char *fie
 
 // ---- inputs ----
 
-static Error *take_input(Decoder *decoder, Value *value, SourceSpan at, Input *out) {
+static Error *take_input(Decoder *decoder, Value *value, Where at, Input *out) {
     static const char expected[] = "a package, a Subset, a Source or a Local";
     Str kind;
     TRY(decode_kind(decoder, value, at, expected, &kind));
-    out->span = decode_span(decoder, at);
     if (str_is(kind, "Source")) {
         out->kind = INPUT_SOURCE;
+        out->span = decode_span(decoder, at);
         return decode_source(decoder, value, at, &out->source);
     }
     if (str_is(kind, "Local")) {
         out->kind = INPUT_LOCAL;
+        out->span = decode_span(decoder, at);
         return decode_local(decoder, value, at, &out->local);
     }
     out->kind = INPUT_PACKAGE;
-    return take_dependency(decoder, value, at, expected, &out->package);
+    TRY(take_dependency(decoder, value, at, expected, &out->package));
+    out->span = out->package.span;
+    return NULL;
 }
 
 // The name under which an input lies in the build directory; "" for what is not put there as one file.
@@ -206,7 +209,7 @@ static Error *check_file_names(Decoder *decoder, const Package *package) {
     for (size_t i = 0; i < package->input_count; i++) {
         Str name = input_file_name(&package->inputs[i]);
         if (name.len && !map_put(&names, name, NULL))
-            return decode_error(decoder, ERROR_CONFLICT, package->inputs[i].span,
+            return decode_error(decoder, ERROR_CONFLICT, where_span(&package->inputs[i].span),
                                 "build_deps holds two files that are both called '%.*s'", STR_ARG(name));
     }
     return NULL;
@@ -216,13 +219,13 @@ static Error *take_inputs(Decoder *decoder, Value *record, Package *package) {
     ItemReader reader;
     TRY(decode_items(decoder, record, "build_deps", &reader));
     if (!reader.array)
-        return decode_error(decoder, ERROR_INVALID, decoder->place,
+        return decode_error(decoder, ERROR_INVALID, (Where){0},
                             "a package needs `build_deps`; an empty array where it has none");
     Input *items = ARENA_ARRAY(decoder->builder->arena, Input, reader.count);
     decode_enter(decoder, STR("build_deps"));
     while (reader.at < reader.count) {
         Value *value;
-        SourceSpan at;
+        Where at;
         Input *item = &items[reader.at];
         TRY(decode_next(decoder, &reader, &value, &at));
         TRY(take_input(decoder, value, at, item));
@@ -236,7 +239,7 @@ static Error *take_inputs(Decoder *decoder, Value *record, Package *package) {
 
 // ---- tests ----
 
-static Error *take_test(Decoder *decoder, Value *value, SourceSpan at, PackageTest *out) {
+static Error *take_test(Decoder *decoder, Value *value, Where at, PackageTest *out) {
     static const char *const fields[] = {"ty", "class", "test_deps", "cmd", "cmds"};
     Str kind;
     out->span = decode_span(decoder, at);
@@ -248,7 +251,7 @@ static Error *take_test(Decoder *decoder, Value *value, SourceSpan at, PackageTe
     TRY(decode_field(decoder, value, "class", &class));
     Str tag = class && lang_type(class) == LANG_ENUM ? lang_get_tag(class) : STR("");
     if (!str_is(tag, "Standalone") && !str_is(tag, "Build"))
-        return decode_error(decoder, ERROR_INVALID, class ? decode_field_span(value, "class") : at,
+        return decode_error(decoder, ERROR_INVALID, class ? where_field(value, "class") : at,
                             "the class of a Test is 'Standalone or 'Build");
     out->class = str_is(tag, "Build") ? TEST_BUILD : TEST_STANDALONE;
     TRY(decode_commands(decoder, value, &out->commands));
@@ -264,7 +267,7 @@ static Error *take_tests(Decoder *decoder, Value *record, Package *package) {
     if (!tests)
         return NULL;
     decode_enter(decoder, STR("tests"));
-    TRY(decode_expect(decoder, tests, LANG_RECORD, decode_field_span(record, "tests")));
+    TRY(decode_expect(decoder, tests, LANG_RECORD, where_field(record, "tests")));
     DECODE_TRY(decoder, lang_record_names(decoder->lang, tests, &names));
     PackageTest *items = ARENA_ARRAY(decoder->builder->arena, PackageTest, names.count);
     size_t count = 0;
@@ -274,7 +277,7 @@ static Error *take_tests(Decoder *decoder, Value *record, Package *package) {
         DECODE_TRY(decoder, lang_record_field(decoder->lang, tests, names.items[i], &value));
         if (value) {
             items[count].name = set_builder_string(decoder->builder, names.items[i]);
-            TRY(take_test(decoder, value, lang_field_span(tests, names.items[i]), &items[count++]));
+            TRY(take_test(decoder, value, where_named(tests, names.items[i]), &items[count++]));
         }
         decode_leave(decoder);
     }
@@ -294,7 +297,7 @@ static Error *take_target(Decoder *decoder, Value *record, Package *package) {
     if (!found || target_parse(text, &package->target))
         return NULL;
     decode_enter(decoder, STR("target"));
-    return error_hint(decode_error(decoder, ERROR_INVALID, decode_field_span(record, "target"),
+    return error_hint(decode_error(decoder, ERROR_INVALID, where_field(record, "target"),
                                    "'%.*s' is no target", STR_ARG(text)),
                       "targets are amd64 or arm64, then /linux or /macos");
 }
@@ -306,7 +309,7 @@ static Error *take_breaker(Decoder *decoder, Value *record, Package *package) {
     if (!breaker)
         return NULL;
     decode_enter(decoder, STR("replace_on_cycle"));
-    TRY(take_package(decoder, breaker, decode_field_span(record, "replace_on_cycle"), "a package",
+    TRY(take_package(decoder, breaker, where_field(record, "replace_on_cycle"), "a package",
                      &package->breaker));
     decode_leave(decoder);
     return NULL;
@@ -324,7 +327,7 @@ static Error *check_prebuilt(Decoder *decoder, const Package *package) {
         wrong = "has no replace_on_cycle";
     if (!wrong)
         return NULL;
-    return decode_error(decoder, ERROR_INVALID, decoder->place, "a prebuilt package %s", wrong);
+    return decode_error(decoder, ERROR_INVALID, (Where){0}, "a prebuilt package %s", wrong);
 }
 
 static Error *take_body(Decoder *decoder, Value *record, Package *package) {
@@ -348,7 +351,7 @@ static Error *take_body(Decoder *decoder, Value *record, Package *package) {
 }
 
 static Error *name_taken(Decoder *decoder, Str name, SourceSpan first) {
-    return decode_error(decoder, ERROR_CONFLICT, decoder->place,
+    return decode_error(decoder, ERROR_CONFLICT, (Where){0},
                         "a package '%.*s' is declared already at %.*s:%u:%u: a name stands for one package in all layers",
                         STR_ARG(name), STR_ARG(first.file), first.line, first.column);
 }
@@ -358,7 +361,7 @@ static Error *take_slot(Decoder *decoder, size_t index) {
     Package package = {.layer = decoder->layer, .version = STR(""), .cost = 1, .breaker = PACKAGE_NONE};
     decoder->depth = 0;
     decoder->place = (SourceSpan){0};
-    decoder->place = decode_span(decoder, lang_span(value));
+    decoder->place = decode_span(decoder, where_value(value));
     package.span = decoder->place;
     TRY(take_name(decoder, value, "a package", &package.name));
     PackageIndex other = name_find(decoder->builder, package.name);
@@ -393,8 +396,8 @@ static Error *check_subset(Decoder *decoder, const char *field, const Dependency
             names[j] = target->outputs[j].name;
         Str nearest = str_nearest(wanted, names, target->output_count);
         decode_enter(decoder, str_from(field));
-        Error *error = decode_error(decoder, ERROR_NOT_FOUND, dependency->span, "package '%.*s' has no output '%.*s'",
-                                    STR_ARG(target->name), STR_ARG(wanted));
+        Error *error = decode_error(decoder, ERROR_NOT_FOUND, where_span(&dependency->span),
+                                    "package '%.*s' has no output '%.*s'", STR_ARG(target->name), STR_ARG(wanted));
         return nearest.ptr ? error_hint(error, "did you mean '%.*s'?", STR_ARG(nearest)) : error;
     }
     return NULL;
@@ -403,8 +406,8 @@ static Error *check_subset(Decoder *decoder, const char *field, const Dependency
 static Error *check_preferred(Decoder *decoder, const Package *package) {
     for (size_t i = 0; i < package->prefer.count; i++)
         if (name_find(decoder->builder, package->prefer.items[i]) == PACKAGE_NONE)
-            return decode_error(decoder, ERROR_NOT_FOUND, package->span, "prefer: there is no package '%.*s'",
-                                STR_ARG(package->prefer.items[i]));
+            return decode_error(decoder, ERROR_NOT_FOUND, where_span(&package->span),
+                                "prefer: there is no package '%.*s'", STR_ARG(package->prefer.items[i]));
     return NULL;
 }
 
@@ -431,7 +434,7 @@ static Error *check_package_names(Decoder *decoder, Value *record, const char *f
         if (name_find(decoder->builder, names.items[i]) != PACKAGE_NONE)
             continue;
         decode_enter(decoder, str_from(field));
-        return decode_error(decoder, ERROR_NOT_FOUND, decode_field_span(record, field), "there is no package '%.*s'",
+        return decode_error(decoder, ERROR_NOT_FOUND, where_field(record, field), "there is no package '%.*s'",
                             STR_ARG(names.items[i]));
     }
     return NULL;
@@ -444,18 +447,20 @@ static Error *take_harness(Decoder *decoder, Str path) {
     TRY(lang_force(decoder->lang, value));
     decoder->depth = 0;
     decoder->place = (SourceSpan){.file = set_builder_string(decoder->builder, path), .line = 1, .column = 1};
-    TRY(decode_kind(decoder, value, decoder->place, "a stack", &kind));
+    TRY(decode_kind(decoder, value, (Where){0}, "a stack", &kind));
     if (!str_is(kind, "Stack"))
-        return decode_error(decoder, ERROR_INVALID, decoder->place, "must be a stack, not a %.*s", STR_ARG(kind));
-    Harness harness = {.layer = decoder->layer, .span = decode_span(decoder, lang_span(value))};
+        return decode_error(decoder, ERROR_INVALID, (Where){0}, "must be a stack, not a %.*s", STR_ARG(kind));
+    Harness harness = {.layer = decoder->layer, .span = decode_span(decoder, where_value(value))};
     harness.span.file = decoder->place.file;
     TRY(take_name(decoder, value, "a stack", &harness.name));
     TRY(check_package_names(decoder, value, "build_packages"));
     TRY(check_package_names(decoder, value, "runtime_packages"));
     for (size_t i = 0; i < decoder->builder->harnesses.count; i++)
         if (str_eq(decoder->builder->harnesses.items[i].name, harness.name))
-            return decode_error(decoder, ERROR_CONFLICT, harness.span, "a stack '%.*s' is declared already in %.*s",
-                                STR_ARG(harness.name), STR_ARG(decoder->builder->harnesses.items[i].span.file));
+            return decode_error(decoder, ERROR_CONFLICT, where_span(&harness.span),
+                                "a stack '%.*s' is declared already in %.*s", STR_ARG(harness.name),
+                                STR_ARG(decoder->builder->harnesses.items[i].span.file));
+    harness.span.source = STR_NULL;
     vec_push(&decoder->builder->harnesses, harness);
     return NULL;
 }
@@ -469,7 +474,7 @@ static Error *reserve_file(Decoder *decoder, Str path) {
     decoder->place = (SourceSpan){.file = set_builder_string(decoder->builder, path), .line = 1, .column = 1};
     TRY(lang_import(decoder->lang, path, &value));
     TRY(lang_force(decoder->lang, value));
-    SourceSpan at = lang_span(value);
+    Where at = where_value(value);
     TRY(decode_kind(decoder, value, at, "a package", &kind));
     if (!str_is(kind, "Builder"))
         return decode_error(decoder, ERROR_INVALID, at, "must be a package, not a %.*s", STR_ARG(kind));
@@ -494,26 +499,41 @@ static int compare_slots(const void *a, const void *b) {
     return str_compare((*(const Slot *const *)a)->package.name, (*(const Slot *const *)b)->package.name);
 }
 
-static void remap(PackageIndex *index, PackageIndex base, const PackageIndex *order) {
+static void settle_index(PackageIndex *index, PackageIndex base, const PackageIndex *order) {
     if (*index != PACKAGE_NONE && *index >= base)
         *index = order[*index - base];
 }
 
-static void remap_dependencies(Dependencies dependencies, PackageIndex base, const PackageIndex *order) {
-    Dependency *items = (Dependency *)(uintptr_t)dependencies.items; // our own array, not handed out yet
-    for (size_t i = 0; i < dependencies.count; i++)
-        remap(&items[i].package, base, order);
+static void settle_dependency(Dependency *dependency, PackageIndex base, const PackageIndex *order) {
+    settle_index(&dependency->package, base, order);
+    dependency->span.source = STR_NULL;
 }
 
-static void remap_package(Package *package, PackageIndex base, const PackageIndex *order) {
+static void settle_dependencies(Dependencies dependencies, PackageIndex base, const PackageIndex *order) {
+    Dependency *items = (Dependency *)(uintptr_t)dependencies.items; // our own array, not handed out yet
+    for (size_t i = 0; i < dependencies.count; i++)
+        settle_dependency(&items[i], base, order);
+}
+
+// Indices of slots become indices of the set, and no place refers to the interpreter's memory any more.
+static void settle_package(Package *package, PackageIndex base, const PackageIndex *order) {
     Input *inputs = (Input *)(uintptr_t)package->inputs;
-    for (size_t i = 0; i < package->input_count; i++)
+    Output *outputs = (Output *)(uintptr_t)package->outputs;
+    PackageTest *tests = (PackageTest *)(uintptr_t)package->tests;
+    package->span.source = STR_NULL;
+    for (size_t i = 0; i < package->input_count; i++) {
+        inputs[i].span.source = STR_NULL;
         if (inputs[i].kind == INPUT_PACKAGE)
-            remap(&inputs[i].package.package, base, order);
-    remap_dependencies(package->runtime_deps, base, order);
-    for (size_t i = 0; i < package->test_count; i++)
-        remap_dependencies(package->tests[i].deps, base, order);
-    remap(&package->breaker, base, order);
+            settle_dependency(&inputs[i].package, base, order);
+    }
+    for (size_t i = 0; i < package->output_count; i++)
+        outputs[i].span.source = STR_NULL;
+    for (size_t i = 0; i < package->test_count; i++) {
+        tests[i].span.source = STR_NULL;
+        settle_dependencies(tests[i].deps, base, order);
+    }
+    settle_dependencies(package->runtime_deps, base, order);
+    settle_index(&package->breaker, base, order);
 }
 
 // Adds the slots to the set, sorted by name, and turns references to slots into references to their new places.
@@ -530,7 +550,7 @@ static void settle(Decoder *decoder) {
         order[sorted[i] - decoder->slots.items] = decoder->base + (PackageIndex)i;
     for (size_t i = 0; i < count; i++) {
         Package package = sorted[i]->package;
-        remap_package(&package, decoder->base, order);
+        settle_package(&package, decoder->base, order);
         vec_push(&builder->packages, package);
         map_put(&builder->names, package.name, (void *)(uintptr_t)(decoder->base + i + 1));
     }

@@ -4,13 +4,13 @@
 
 enum { COST_MAX = 1024 };
 
-static Error *take_command(Decoder *decoder, Value *value, SourceSpan at, Command *out) {
+static Error *take_command(Decoder *decoder, Value *value, Where at, Command *out) {
     Arena *arena = decoder->builder->arena;
     if (lang_type(value) == LANG_STRING) {
         Str text;
         TRY(decode_string_value(decoder, value, at, &text));
         Error *error = words_split(arena, text, &out->argv);
-        return error ? error_at(decode_wrap(decoder, error), at) : NULL;
+        return error ? error_at(decode_wrap(decoder, error), decode_place(decoder, at)) : NULL;
     }
     if (lang_type(value) != LANG_ARRAY)
         return decode_error(decoder, ERROR_INVALID, at, "must be a string or an array of strings, not %s",
@@ -28,7 +28,7 @@ static Error *take_command(Decoder *decoder, Value *value, SourceSpan at, Comman
     return NULL;
 }
 
-static Error *check_command(Decoder *decoder, const Command *command, SourceSpan at) {
+static Error *check_command(Decoder *decoder, const Command *command, Where at) {
     if (command->argv.count == 0 || command->argv.items[0].len == 0)
         return decode_error(decoder, ERROR_INVALID, at, "the command is empty");
     return NULL;
@@ -41,7 +41,7 @@ static Error *take_cmds(Decoder *decoder, Value *record, Commands *out) {
     decode_enter(decoder, STR("cmds"));
     while (reader.at < reader.count) {
         Value *item;
-        SourceSpan at;
+        Where at;
         Command *command = &items[reader.at];
         TRY(decode_next(decoder, &reader, &item, &at));
         TRY(take_command(decoder, item, at, command));
@@ -54,7 +54,7 @@ static Error *take_cmds(Decoder *decoder, Value *record, Commands *out) {
 }
 
 // `cmd = ""` says that there is nothing to run, and is the same as no command.
-static Error *take_cmd(Decoder *decoder, Value *value, SourceSpan at, Commands *out) {
+static Error *take_cmd(Decoder *decoder, Value *value, Where at, Commands *out) {
     decode_enter(decoder, STR("cmd"));
     Command *command = ARENA_NEW(decoder->builder->arena, Command);
     TRY(take_command(decoder, value, at, command));
@@ -72,10 +72,10 @@ Error *decode_commands(Decoder *decoder, Value *record, Commands *out) {
     TRY(decode_field(decoder, record, "cmd", &one));
     TRY(decode_field(decoder, record, "cmds", &several));
     if (one && several)
-        return decode_error(decoder, ERROR_INVALID, decode_field_span(record, "cmds"),
+        return decode_error(decoder, ERROR_INVALID, where_field(record, "cmds"),
                             "has both `cmd` and `cmds`: say the commands once");
     if (one)
-        return take_cmd(decoder, one, decode_field_span(record, "cmd"), out);
+        return take_cmd(decoder, one, where_field(record, "cmd"), out);
     return several ? take_cmds(decoder, record, out) : NULL;
 }
 
@@ -86,7 +86,7 @@ static Error *take_record(Decoder *decoder, Value *record, const char *field, Va
     if (!*out)
         return NULL;
     decode_enter(decoder, str_from(field));
-    TRY(decode_expect(decoder, *out, LANG_RECORD, decode_field_span(record, field)));
+    TRY(decode_expect(decoder, *out, LANG_RECORD, where_field(record, field)));
     DECODE_TRY(decoder, lang_record_names(decoder->lang, *out, names_out));
     decode_leave(decoder);
     return NULL;
@@ -101,7 +101,7 @@ Error *decode_build_args(Decoder *decoder, Value *record, NamedValues *out) {
     decode_enter(decoder, STR("build_args"));
     for (size_t i = 0; i < names.count; i++) {
         Value *value;
-        SourceSpan at = lang_field_span(args, names.items[i]);
+        Where at = where_named(args, names.items[i]);
         decode_enter(decoder, names.items[i]);
         DECODE_TRY(decoder, lang_record_field(decoder->lang, args, names.items[i], &value));
         if (value) {
@@ -115,7 +115,7 @@ Error *decode_build_args(Decoder *decoder, Value *record, NamedValues *out) {
     return NULL;
 }
 
-static Error *check_glob(Decoder *decoder, Str glob, SourceSpan at) {
+static Error *check_glob(Decoder *decoder, Str glob, Where at) {
     if (glob.len == 0)
         return decode_error(decoder, ERROR_INVALID, at, "the glob is empty");
     if (glob.ptr[0] == '/')
@@ -129,7 +129,7 @@ static Error *check_glob(Decoder *decoder, Str glob, SourceSpan at) {
     return NULL;
 }
 
-static Error *take_output(Decoder *decoder, Value *value, SourceSpan at, Output *out) {
+static Error *take_output(Decoder *decoder, Value *value, Where at, Output *out) {
     static const struct {
         const char *kind, *flag, *what;
         OutputType type;
@@ -153,7 +153,7 @@ static Error *take_output(Decoder *decoder, Value *value, SourceSpan at, Output 
     if (!has_glob)
         return decode_error(decoder, ERROR_INVALID, at, "needs a `glob`");
     decode_enter(decoder, STR("glob"));
-    TRY(check_glob(decoder, out->glob, decode_field_span(value, "glob")));
+    TRY(check_glob(decoder, out->glob, where_field(value, "glob")));
     decode_leave(decoder);
     bool *const flags[] = {&out->allow_missing_interpreter, &out->allow_data, &out->allow_executable};
     return decode_bool(decoder, value, types[type].flag, flags[type]);
@@ -181,7 +181,7 @@ Error *decode_outputs(Decoder *decoder, Value *record, Package *package) {
     decode_enter(decoder, STR("outputs"));
     for (size_t i = 0; i < names.count; i++) {
         Value *value;
-        SourceSpan at = lang_field_span(outputs, names.items[i]);
+        Where at = where_named(outputs, names.items[i]);
         decode_enter(decoder, names.items[i]);
         if (!is_output_name(names.items[i]))
             return decode_error(decoder, ERROR_INVALID, at,
@@ -242,7 +242,7 @@ static Error *take_network(Decoder *decoder, Value *record, Needs *out) {
     TRY(decode_strings(decoder, network, "allow", &out->allow));
     for (size_t i = 0; i < out->allow.count; i++)
         if (!is_allow_rule(out->allow.items[i]))
-            return error_hint(decode_error(decoder, ERROR_INVALID, decode_field_span(network, "allow"),
+            return error_hint(decode_error(decoder, ERROR_INVALID, where_field(network, "allow"),
                                            "'%.*s' is no rule", STR_ARG(out->allow.items[i])),
                               "rules are dns, https:HOST, tcp:HOST:PORT and udp:HOST:PORT");
     decode_leave(decoder);
@@ -263,7 +263,7 @@ Error *decode_needs(Decoder *decoder, Value *record, Needs *out) {
         else if (str_is(names.items[i], "dns"))
             out->dns = value != NULL;
         else
-            return error_hint(decode_error(decoder, ERROR_INVALID, lang_field_span(needs, names.items[i]),
+            return error_hint(decode_error(decoder, ERROR_INVALID, where_named(needs, names.items[i]),
                                            "`%.*s` is not a valid need", STR_ARG(names.items[i])),
                               "the needs are dns and internet");
     }
@@ -272,7 +272,7 @@ Error *decode_needs(Decoder *decoder, Value *record, Needs *out) {
 }
 
 // What the program itself acts on.
-static Error *note_attr(Decoder *decoder, Package *package, Str name, Value *value, SourceSpan at) {
+static Error *note_attr(Decoder *decoder, Package *package, Str name, Value *value, Where at) {
     if (str_is(name, "upstream_version"))
         return decode_string_value(decoder, value, at, &package->version);
     if (str_is(name, "needed_for_internet"))
@@ -302,7 +302,7 @@ Error *decode_attrs(Decoder *decoder, Value *record, Package *package) {
     decode_enter(decoder, STR("attrs"));
     for (size_t i = 0; i < names.count; i++) {
         Value *value;
-        SourceSpan at = lang_field_span(attrs, names.items[i]);
+        Where at = where_named(attrs, names.items[i]);
         decode_enter(decoder, names.items[i]);
         DECODE_TRY(decoder, lang_record_field(decoder->lang, attrs, names.items[i], &value));
         if (value) {

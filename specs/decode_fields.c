@@ -28,7 +28,40 @@ static void path_text(const Decoder *decoder, Buf *out) {
     }
 }
 
-Error *decode_error(const Decoder *decoder, ErrorKind kind, SourceSpan at, const char *fmt, ...) {
+static bool lies_within(SourceSpan inner, SourceSpan outer) {
+    if (!str_eq(inner.file, outer.file) || inner.line < outer.line || inner.line > outer.end_line)
+        return false;
+    if (inner.line == outer.line && inner.column < outer.column)
+        return false;
+    return inner.end_line < outer.end_line || inner.end_column <= outer.end_column;
+}
+
+SourceSpan decode_place(const Decoder *decoder, Where where) {
+    SourceSpan span = where.known ? *where.known : (SourceSpan){0};
+    if (where.record)
+        span = lang_field_span(decoder->lang, where.record, where.field);
+    if (where.record && span.line == 0)
+        span = lang_span(decoder->lang, where.record);
+    if (where.item) {
+        SourceSpan own = lang_span(decoder->lang, where.item);
+        if (!where.record || lies_within(own, span))
+            span = own;
+    }
+    return span.line ? span : decoder->place;
+}
+
+SourceSpan decode_span(Decoder *decoder, Where where) {
+    const Where *last = &decoder->last_where;
+    if (where.record && where.record == last->record && where.item == last->item && str_eq(where.field, last->field))
+        return decoder->last_span;
+    SourceSpan span = decode_place(decoder, where);
+    span.file = set_builder_string(decoder->builder, span.file);
+    decoder->last_where = where;
+    decoder->last_span = span;
+    return span;
+}
+
+Error *decode_error(const Decoder *decoder, ErrorKind kind, Where at, const char *fmt, ...) {
     AUTO_BUF Buf text;
     buf_init(&text, BUF_NO_LIMIT);
     path_text(decoder, &text);
@@ -38,7 +71,7 @@ Error *decode_error(const Decoder *decoder, ErrorKind kind, SourceSpan at, const
     va_start(ap, fmt);
     buf_vprintf(&text, fmt, ap);
     va_end(ap);
-    return error_at(error_new(kind, "%s", buf_cstr(&text)), at.line ? at : decoder->place);
+    return error_at(error_new(kind, "%s", buf_cstr(&text)), decode_place(decoder, at));
 }
 
 Error *decode_wrap(const Decoder *decoder, Error *cause) {
@@ -49,19 +82,6 @@ Error *decode_wrap(const Decoder *decoder, Error *cause) {
         return cause;
     Error *error = error_wrap(cause, "%s", buf_cstr(&text));
     return decoder->place.line ? error_at(error, decoder->place) : error;
-}
-
-SourceSpan decode_span(Decoder *decoder, SourceSpan span) {
-    if (span.line == 0)
-        return decoder->place;
-    span.file = set_builder_string(decoder->builder, span.file);
-    span.source = STR_NULL;
-    return span;
-}
-
-SourceSpan decode_field_span(const Value *record, const char *name) {
-    SourceSpan span = lang_field_span(record, str_from(name));
-    return span.line ? span : lang_span(record);
 }
 
 Error *decode_field(Decoder *decoder, Value *record, const char *name, Value **out) {
@@ -79,13 +99,13 @@ static const char *type_text(LangType type) {
     return texts[type];
 }
 
-Error *decode_expect(Decoder *decoder, const Value *value, LangType type, SourceSpan at) {
+Error *decode_expect(Decoder *decoder, const Value *value, LangType type, Where at) {
     if (lang_type(value) == type)
         return NULL;
     return decode_error(decoder, ERROR_INVALID, at, "must be %s, not %s", type_text(type), lang_type_name(value));
 }
 
-Error *decode_string_value(Decoder *decoder, Value *value, SourceSpan at, Str *out) {
+Error *decode_string_value(Decoder *decoder, Value *value, Where at, Str *out) {
     TRY(decode_expect(decoder, value, LANG_STRING, at));
     Str text = lang_get_string(value);
     if (str_find_byte(text, '\0') >= 0)
@@ -102,7 +122,7 @@ Error *decode_string(Decoder *decoder, Value *record, const char *name, bool *fo
     if (!value)
         return NULL;
     decode_enter(decoder, str_from(name));
-    TRY(decode_string_value(decoder, value, decode_field_span(record, name), out));
+    TRY(decode_string_value(decoder, value, where_field(record, name), out));
     decode_leave(decoder);
     return NULL;
 }
@@ -113,7 +133,7 @@ Error *decode_bool(Decoder *decoder, Value *record, const char *name, bool *out)
     if (!value)
         return NULL;
     decode_enter(decoder, str_from(name));
-    TRY(decode_expect(decoder, value, LANG_BOOL, decode_field_span(record, name)));
+    TRY(decode_expect(decoder, value, LANG_BOOL, where_field(record, name)));
     decode_leave(decoder);
     *out = lang_get_bool(value);
     return NULL;
@@ -125,7 +145,7 @@ Error *decode_items(Decoder *decoder, Value *record, const char *name, ItemReade
     TRY(decode_field(decoder, record, name, &array));
     if (!array)
         return NULL;
-    out->place = decode_field_span(record, name);
+    out->place = where_field(record, name);
     decode_enter(decoder, str_from(name));
     TRY(decode_expect(decoder, array, LANG_ARRAY, out->place));
     decode_leave(decoder);
@@ -134,20 +154,12 @@ Error *decode_items(Decoder *decoder, Value *record, const char *name, ItemReade
     return NULL;
 }
 
-static bool lies_within(SourceSpan inner, SourceSpan outer) {
-    if (!str_eq(inner.file, outer.file) || inner.line < outer.line || inner.line > outer.end_line)
-        return false;
-    if (inner.line == outer.line && inner.column < outer.column)
-        return false;
-    return inner.end_line < outer.end_line || inner.end_column <= outer.end_column;
-}
-
-Error *decode_next(Decoder *decoder, ItemReader *reader, Value **out, SourceSpan *at_out) {
+Error *decode_next(Decoder *decoder, ItemReader *reader, Value **out, Where *at_out) {
     decode_enter_item(decoder, reader->at);
     DECODE_TRY(decoder, lang_array_item(decoder->lang, reader->array, reader->at, out));
     reader->at++;
-    SourceSpan own = lang_span(*out);
-    *at_out = lies_within(own, reader->place) ? own : reader->place;
+    *at_out = reader->place;
+    at_out->item = *out;
     return NULL;
 }
 
@@ -159,7 +171,7 @@ Error *decode_strings(Decoder *decoder, Value *record, const char *name, StrSlic
     decode_enter(decoder, str_from(name));
     while (reader.at < reader.count) {
         Value *item;
-        SourceSpan at;
+        Where at;
         Str *slot = &items[reader.at];
         TRY(decode_next(decoder, &reader, &item, &at));
         TRY(decode_string_value(decoder, item, at, slot));
@@ -184,9 +196,7 @@ Error *decode_only(Decoder *decoder, Value *record, const char *const *names, si
         Str name = present.items[i];
         if (is_one_of(name, names, count))
             continue;
-        SourceSpan at = lang_field_span(record, name);
-        Error *error = decode_error(decoder, ERROR_INVALID, at.line ? at : lang_span(record),
-                                    "%s has no field '%.*s'", what, STR_ARG(name));
+        Error *error = decode_error(decoder, ERROR_INVALID, where_named(record, name), "%s has no field '%.*s'", what, STR_ARG(name));
         Str known[32];
         BUG_UNLESS(count <= ARRAY_LEN(known));
         for (size_t j = 0; j < count; j++)
@@ -197,7 +207,7 @@ Error *decode_only(Decoder *decoder, Value *record, const char *const *names, si
     return NULL;
 }
 
-Error *decode_kind(Decoder *decoder, Value *value, SourceSpan at, const char *expected, Str *out) {
+Error *decode_kind(Decoder *decoder, Value *value, Where at, const char *expected, Str *out) {
     if (lang_type(value) != LANG_RECORD)
         return decode_error(decoder, ERROR_INVALID, at, "must be %s, not %s", expected, lang_type_name(value));
     Value *kind;

@@ -23,7 +23,7 @@ static Str url_file_name(Str url) {
     return path_is_safe_relative(name) ? name : STR("");
 }
 
-static Error *check_url(Decoder *decoder, Str url, SourceSpan at) {
+static Error *check_url(Decoder *decoder, Str url, Where at) {
     for (size_t i = 0; i < url.len; i++)
         if ((unsigned char)url.ptr[i] <= ' ' || url.ptr[i] == 0x7f)
             return decode_error(decoder, ERROR_INVALID, at, "a URL must not hold blanks or control characters");
@@ -41,14 +41,14 @@ static Error *check_url(Decoder *decoder, Str url, SourceSpan at) {
 }
 
 // The path of the layer's file that a field names, as the interpreter's loader takes it.
-static Error *file_path(Decoder *decoder, Value *record, Str *path_out, SourceSpan *at_out) {
+static Error *file_path(Decoder *decoder, Value *record, Str *path_out, Where *at_out) {
     Value *value;
     Str file;
     TRY(decode_field(decoder, record, "file", &value));
     decode_enter(decoder, STR("file"));
-    SourceSpan at = decode_field_span(record, "file");
+    Where at = where_field(record, "file");
     TRY(decode_string_value(decoder, value, at, &file));
-    Str written_in = lang_span(value).file.len ? lang_span(value).file : at.file;
+    Str written_in = decode_place(decoder, where_value(value)).file;
     if (file.len == 0 || file.ptr[0] == '/')
         return decode_error(decoder, ERROR_INVALID, at, "must be a path relative to the spec, not '%.*s'",
                             STR_ARG(file));
@@ -64,13 +64,13 @@ static Error *file_path(Decoder *decoder, Value *record, Str *path_out, SourceSp
 
 static Error *read_file(Decoder *decoder, Value *record, Local *out) {
     Str path;
-    SourceSpan at;
+    Where at;
     TRY(file_path(decoder, record, &path, &at));
     const Stamp *stamp;
     decode_enter(decoder, STR("file"));
     Error *error = stamps_file(decoder->builder->stamps, path, NULL, &stamp, NULL);
     if (error)
-        return error_at(decode_wrap(decoder, error), at);
+        return error_at(decode_wrap(decoder, error), decode_place(decoder, at));
     if (!stamp)
         return decode_error(decoder, ERROR_NOT_FOUND, at, "there is no file '%.*s'", STR_ARG(path));
     decode_leave(decoder);
@@ -82,7 +82,7 @@ static Error *read_file(Decoder *decoder, Value *record, Local *out) {
     return NULL;
 }
 
-Error *decode_local(Decoder *decoder, Value *value, SourceSpan at, Local *out) {
+Error *decode_local(Decoder *decoder, Value *value, Where at, Local *out) {
     static const char *const fields[] = {"ty", "file"};
     TRY(decode_only(decoder, value, fields, ARRAY_LEN(fields), "a Local"));
     Value *file;
@@ -92,11 +92,11 @@ Error *decode_local(Decoder *decoder, Value *value, SourceSpan at, Local *out) {
     return read_file(decoder, value, out);
 }
 
-static Error *decode_remote(Decoder *decoder, Value *value, SourceSpan at, Source *out) {
+static Error *decode_remote(Decoder *decoder, Value *value, Where at, Source *out) {
     bool has_sha256;
     Str sha256 = STR("");
     TRY(decode_string(decoder, value, "sha256", &has_sha256, &sha256));
-    SourceSpan url_at = decode_field_span(value, "url");
+    Where url_at = where_field(value, "url");
     decode_enter(decoder, STR("url"));
     TRY(check_url(decoder, out->url, url_at));
     decode_leave(decoder);
@@ -104,7 +104,7 @@ static Error *decode_remote(Decoder *decoder, Value *value, SourceSpan at, Sourc
         return decode_error(decoder, ERROR_INVALID, at, "a Source with a `url` needs a `sha256`");
     decode_enter(decoder, STR("sha256"));
     if (!hash_parse(sha256, &out->sha256))
-        return decode_error(decoder, ERROR_INVALID, decode_field_span(value, "sha256"),
+        return decode_error(decoder, ERROR_INVALID, where_field(value, "sha256"),
                             "must be a SHA-256, 64 hexadecimal digits, not '%.*s'", STR_ARG(sha256));
     decode_leave(decoder);
     out->name = set_builder_string(decoder->builder, url_file_name(out->url));
@@ -112,14 +112,14 @@ static Error *decode_remote(Decoder *decoder, Value *value, SourceSpan at, Sourc
     decode_enter(decoder, STR("mirrors"));
     for (size_t i = 0; i < out->mirrors.count; i++) {
         decode_enter_item(decoder, i);
-        TRY(check_url(decoder, out->mirrors.items[i], decode_field_span(value, "mirrors")));
+        TRY(check_url(decoder, out->mirrors.items[i], where_field(value, "mirrors")));
         decode_leave(decoder);
     }
     decode_leave(decoder);
     return NULL;
 }
 
-Error *decode_source(Decoder *decoder, Value *value, SourceSpan at, Source *out) {
+Error *decode_source(Decoder *decoder, Value *value, Where at, Source *out) {
     static const char *const fields[] = {"ty",   "url",     "sha256",      "mirrors",
                                          "file", "extract", "strip_prefix"};
     *out = (Source){.url = STR(""), .path = STR(""), .strip_prefix = STR("")};

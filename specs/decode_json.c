@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 
-static Error *write_number(Decoder *decoder, const Value *value, SourceSpan at, Buf *out) {
+static Error *write_number(Decoder *decoder, const Value *value, Where at, Buf *out) {
     int64_t integer;
     if (lang_get_integer(value, &integer)) {
         buf_printf(out, "%lld", (long long)integer);
@@ -26,7 +26,7 @@ static Error *write_number(Decoder *decoder, const Value *value, SourceSpan at, 
     BUG("17 digits do not bring back a double");
 }
 
-static Error *write_array(Decoder *decoder, Value *array, SourceSpan at, Buf *out) {
+static Error *write_array(Decoder *decoder, Value *array, Where at, Buf *out) {
     buf_add_byte(out, '[');
     for (size_t i = 0; i < lang_array_count(array); i++) {
         Value *item;
@@ -41,7 +41,7 @@ static Error *write_array(Decoder *decoder, Value *array, SourceSpan at, Buf *ou
     return NULL;
 }
 
-static Error *write_record(Decoder *decoder, Value *record, SourceSpan at, Buf *out) {
+static Error *write_record(Decoder *decoder, Value *record, Buf *out) {
     StrSlice names;
     DECODE_TRY(decoder, lang_record_names(decoder->lang, record, &names));
     buf_add_byte(out, '{');
@@ -56,8 +56,7 @@ static Error *write_record(Decoder *decoder, Value *record, SourceSpan at, Buf *
             first = false;
             json_add_string(out, names.items[i]);
             buf_add_byte(out, ':');
-            SourceSpan span = lang_field_span(record, names.items[i]);
-            TRY(decode_json(decoder, field, span.line ? span : at, out));
+            TRY(decode_json(decoder, field, where_named(record, names.items[i]), out));
         }
         decode_leave(decoder);
     }
@@ -65,7 +64,7 @@ static Error *write_record(Decoder *decoder, Value *record, SourceSpan at, Buf *
     return NULL;
 }
 
-static Error *write_enum(Decoder *decoder, Value *value, SourceSpan at, Buf *out) {
+static Error *write_enum(Decoder *decoder, Value *value, Where at, Buf *out) {
     Value *argument = lang_get_argument(value);
     if (!argument) {
         json_add_string(out, lang_get_tag(value));
@@ -83,7 +82,7 @@ static Error *write_enum(Decoder *decoder, Value *value, SourceSpan at, Buf *out
 }
 
 // Every level takes a step of the path, so the depth of the path bounds the recursion.
-Error *decode_json(Decoder *decoder, Value *value, SourceSpan at, Buf *out) {
+Error *decode_json(Decoder *decoder, Value *value, Where at, Buf *out) {
     if (decoder->depth + 1 >= DECODE_MAX_DEPTH)
         return decode_error(decoder, ERROR_LIMIT, at, "nested too deep");
     switch (lang_type(value)) {
@@ -103,7 +102,7 @@ Error *decode_json(Decoder *decoder, Value *value, SourceSpan at, Buf *out) {
     case LANG_ARRAY:
         return write_array(decoder, value, at, out);
     case LANG_RECORD:
-        return write_record(decoder, value, at, out);
+        return write_record(decoder, value, out);
     case LANG_FUNCTION:
     case LANG_OTHER:
     default:

@@ -11,6 +11,27 @@ typedef struct Step { // of the path to what is being read: a field, or an eleme
     size_t index;
 } Step;
 
+// Where something was written, worked out only when it is asked for: finding line and column costs a pass over the text.
+typedef struct Where {
+    const Value *record; // with `field`: the place of that field in the record
+    Str field;
+    const Value *item;   // the place of this value, if it lies within that field
+    const SourceSpan *known;
+} Where;
+
+static inline Where where_field(const Value *record, const char *field) {
+    return (Where){.record = record, .field = str_from(field)};
+}
+static inline Where where_named(const Value *record, Str field) {
+    return (Where){.record = record, .field = field};
+}
+static inline Where where_span(const SourceSpan *span) {
+    return (Where){.known = span};
+}
+static inline Where where_value(const Value *value) {
+    return (Where){.item = value};
+}
+
 typedef struct Slot {
     Value *value; // of the package, forced
     Package package;
@@ -29,6 +50,8 @@ typedef struct Decoder {
     SourceSpan place;  // of it
     Step path[DECODE_MAX_DEPTH];
     size_t depth;
+    Where last_where; // whose place is `last_span`: the elements of one array ask for the same again and again
+    SourceSpan last_span;
 } Decoder;
 
 // ---- decode_fields.c ----
@@ -38,7 +61,7 @@ void decode_enter(Decoder *decoder, Str field);
 void decode_enter_item(Decoder *decoder, size_t index);
 void decode_leave(Decoder *decoder);
 // "outputs.bins.glob: <text>", at the place; at the package's own place when that is unknown.
-Error *decode_error(const Decoder *decoder, ErrorKind kind, SourceSpan at, const char *fmt, ...)
+Error *decode_error(const Decoder *decoder, ErrorKind kind, Where at, const char *fmt, ...)
     __attribute__((format(printf, 4, 5), returns_nonnull));
 // The same in front of an error of the interpreter.
 Error *decode_wrap(const Decoder *decoder, Error *cause) __attribute__((returns_nonnull));
@@ -49,15 +72,16 @@ Error *decode_wrap(const Decoder *decoder, Error *cause) __attribute__((returns_
             return decode_wrap((decoder), decode_error_);                                                              \
     } while (0)
 
-// A place without the text of the file, its name in the builder's arena: fit to be kept.
-SourceSpan decode_span(Decoder *decoder, SourceSpan span);
-SourceSpan decode_field_span(const Value *record, const char *name);
+// A place whose file name is in the builder's arena. It may be kept, but `source` must be dropped with the Lang.
+SourceSpan decode_span(Decoder *decoder, Where where);
+// The place as it is; that of the package where the value has none.
+SourceSpan decode_place(const Decoder *decoder, Where where);
 
 // A field of a forced record, forced; NULL when absent.
 MUST_CHECK Error *decode_field(Decoder *decoder, Value *record, const char *name, Value **out);
 // The value must be of that type; else an error such as "must be a string, is a number".
-MUST_CHECK Error *decode_expect(Decoder *decoder, const Value *value, LangType type, SourceSpan at);
-MUST_CHECK Error *decode_string_value(Decoder *decoder, Value *value, SourceSpan at, Str *out);
+MUST_CHECK Error *decode_expect(Decoder *decoder, const Value *value, LangType type, Where at);
+MUST_CHECK Error *decode_string_value(Decoder *decoder, Value *value, Where at, Str *out);
 // Typed fields. Absent ones leave *out as it is, and return false in *found (which may be NULL).
 MUST_CHECK Error *decode_string(Decoder *decoder, Value *record, const char *name, bool *found, Str *out);
 MUST_CHECK Error *decode_bool(Decoder *decoder, Value *record, const char *name, bool *out);
@@ -66,22 +90,22 @@ MUST_CHECK Error *decode_strings(Decoder *decoder, Value *record, const char *na
 MUST_CHECK Error *decode_only(Decoder *decoder, Value *record, const char *const *names, size_t count,
                               const char *what);
 // The `ty` of a value that must be a record with one: "Builder", "Source", ...
-MUST_CHECK Error *decode_kind(Decoder *decoder, Value *value, SourceSpan at, const char *expected, Str *out);
+MUST_CHECK Error *decode_kind(Decoder *decoder, Value *value, Where at, const char *expected, Str *out);
 
 // Iterates over the elements of an array field.
 typedef struct ItemReader {
     Value *array; // NULL: the field is absent
     size_t count, at;
-    SourceSpan place; // of the array
+    Where place; // of the array
 } ItemReader;
 MUST_CHECK Error *decode_items(Decoder *decoder, Value *record, const char *name, ItemReader *out);
-// Enters the element (decode_leave ends it). *at_out: of the element where it was written in this array, else the array's place.
-MUST_CHECK Error *decode_next(Decoder *decoder, ItemReader *reader, Value **out, SourceSpan *at_out);
+// Enters the element (decode_leave ends it). *at_out: of the element if it is written in this array, else the array.
+MUST_CHECK Error *decode_next(Decoder *decoder, ItemReader *reader, Value **out, Where *at_out);
 
 // ---- decode_files.c ----
 
-MUST_CHECK Error *decode_source(Decoder *decoder, Value *value, SourceSpan at, Source *out);
-MUST_CHECK Error *decode_local(Decoder *decoder, Value *value, SourceSpan at, Local *out);
+MUST_CHECK Error *decode_source(Decoder *decoder, Value *value, Where at, Source *out);
+MUST_CHECK Error *decode_local(Decoder *decoder, Value *value, Where at, Local *out);
 
 // ---- decode_facts.c: commands, outputs, needs, attributes ----
 
@@ -95,6 +119,6 @@ MUST_CHECK Error *decode_attrs(Decoder *decoder, Value *record, Package *package
 // ---- decode_json.c ----
 
 // A value as canonical JSON: sorted keys, no spaces. A tag is a string; a tag with an argument is {"arg":..,"tag":..}.
-MUST_CHECK Error *decode_json(Decoder *decoder, Value *value, SourceSpan at, Buf *out);
+MUST_CHECK Error *decode_json(Decoder *decoder, Value *value, Where at, Buf *out);
 
 #endif

@@ -212,7 +212,9 @@ Error *stamps_presence(Stamps *stamps, Str path, StampKind *kind_out) {
 }
 
 // Some file systems keep whole seconds, or two (FAT): then no time of theirs has a fraction.
-static bool is_racy(const Stamp *stamp, int64_t began_ns) {
+bool stamp_is_racy(const Stamp *stamp, int64_t began_ns) {
+    if (stamp->kind == STAMP_ABSENT)
+        return false;
     int64_t newest = stamp->mtime_ns > stamp->ctime_ns ? stamp->mtime_ns : stamp->ctime_ns;
     bool whole_seconds = stamp->mtime_ns % NS_PER_SECOND == 0 && stamp->ctime_ns % NS_PER_SECOND == 0;
     return newest >= began_ns - (whole_seconds ? 2ll * NS_PER_SECOND : 0);
@@ -235,7 +237,7 @@ static bool content_holds(const Stamp *stamp, int root) {
     return !error && hash_eq(now.content, stamp->content);
 }
 
-bool stamp_holds(const Stamp *stamp, int root, int64_t began_ns, bool *racy_out) {
+bool stamp_holds(const Stamp *stamp, int root, int64_t began_ns) {
     struct statx stat;
     if (statx(root, stamp->path.ptr, AT_STATX_SYNC_AS_STAT, STATX_BASIC_STATS, &stat) < 0)
         return stamp->kind == STAMP_ABSENT && is_absence(errno);
@@ -243,8 +245,5 @@ bool stamp_holds(const Stamp *stamp, int root, int64_t began_ns, bool *racy_out)
         time_ns(&stat.stx_mtime) != stamp->mtime_ns || time_ns(&stat.stx_ctime) != stamp->ctime_ns ||
         stat.stx_mode != stamp->mode || device_number(&stat) != stamp->device)
         return false;
-    if (!is_racy(stamp, began_ns))
-        return true;
-    *racy_out = true;
-    return content_holds(stamp, root);
+    return !stamp_is_racy(stamp, began_ns) || content_holds(stamp, root);
 }

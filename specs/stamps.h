@@ -54,8 +54,10 @@ MUST_CHECK Error *stamps_directory(Stamps *stamps, Str path, Arena *arena, StrSl
 // Records the state of a path without reading it, where only its presence matters: *kind_out says what is there.
 MUST_CHECK Error *stamps_presence(Stamps *stamps, Str path, StampKind *kind_out);
 
-// Whether what is at the stamp's path now is what was there then. *racy_out is set (never cleared) when the content
-// had to be hashed to tell. Cannot fail: what cannot be told is a change.
-bool stamp_holds(const Stamp *stamp, int root, int64_t began_ns, bool *racy_out);
+// Whether the stamp's times are too near to began_ns, or behind it, to tell by them that nothing has changed.
+bool stamp_is_racy(const Stamp *stamp, int64_t began_ns);
+// Whether what is at the stamp's path now is what was there then; a racy one's content is hashed again. Cannot fail: what
+// cannot be told is a change.
+bool stamp_holds(const Stamp *stamp, int root, int64_t began_ns);
 
 #endif

@@ -127,7 +127,7 @@ typedef struct AstField {
     bool revertible;      // the value, or an annotation, mentions a sibling
 } AstField;
 
-enum { AST_NO_SLOT = 0xffffffffu };
+#define AST_NO_SLOT UINT32_MAX
 
 typedef enum AstTail { AST_TAIL_NONE, AST_TAIL_DYN, AST_TAIL_VAR } AstTail;
 
@@ -196,7 +196,7 @@ typedef struct AstForall {
     Symbol *variables;
     uint32_t count;
     AstNode *body;
-    uint32_t slot; // scope.c: first of `count` slots that hold the sealing keys
+    uint32_t frame_size; // scope.c: the keys of the variables come first
 } AstForall;
 
 typedef enum AstVarKind { AST_VAR_UNRESOLVED, AST_VAR_LOCAL, AST_VAR_GLOBAL, AST_VAR_TYPE } AstVarKind;

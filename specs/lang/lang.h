@@ -88,9 +88,9 @@ MUST_CHECK Error *lang_record_field(Lang *lang, Value *record, Str name, Value *
 MUST_CHECK Error *lang_record_names(Lang *lang, Value *record, StrSlice *out);
 
 // Where the value was written: the literal for a constructor, the expression otherwise.
-SourceSpan lang_span(const Value *value);
+SourceSpan lang_span(const Lang *lang, const Value *value);
 // Where a field of a forced record is defined (its value if it has one); a span of line 0 when absent.
-SourceSpan lang_field_span(const Value *record, Str name);
+SourceSpan lang_field_span(const Lang *lang, const Value *record, Str name);
 // The record literal, in its environment, that a forced record came from: the same for two values exactly if they
 // are the same literal evaluated in the same environment, however many contracts went over them since.
 const void *lang_record_identity(const Value *record);

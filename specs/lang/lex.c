@@ -423,13 +423,13 @@ enum { DESCRIBE_MAX = 60 };
 
 Str lex_describe(Arena *arena, const SourceFile *file, const Token *token) {
     Str text = str_slice(file->text, token->start, token->end);
-    bool shown = token->kind == TOKEN_IDENT || token->kind == TOKEN_NUMBER || token->kind == TOKEN_TAG ||
-                 token->kind == TOKEN_PRIMOP;
-    if (!shown || text.len > DESCRIBE_MAX)
-        return str_from(kind_names[token->kind]);
-    const char *what = token->kind == TOKEN_IDENT    ? "the identifier "
-                       : token->kind == TOKEN_NUMBER ? "the number "
-                       : token->kind == TOKEN_TAG    ? "the enum tag "
+    const char *what = token->kind == TOKEN_IDENT    ? "identifier "
+                       : token->kind == TOKEN_NUMBER ? "number "
+                       : token->kind == TOKEN_TAG    ? "enum tag "
                                                      : "";
-    return arena_printf(arena, "%s`%.*s`", what, STR_ARG(text));
+    if ((*what || token->kind == TOKEN_PRIMOP) && text.len <= DESCRIBE_MAX)
+        return arena_printf(arena, "%s`%.*s`", what, STR_ARG(text));
+    Str name = str_from(kind_names[token->kind]);
+    size_t article = str_starts_with(name, STR("a ")) ? 2 : str_starts_with(name, STR("an ")) ? 3 : 0;
+    return str_slice(name, article, name.len);
 }

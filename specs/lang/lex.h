@@ -119,7 +119,7 @@ MUST_CHECK Error *lex_string_piece(Lexer *lexer, Arena *arena, const Token *open
 // from `#` up to its end of line; moves *at behind it. False when there is none left.
 bool lex_comment(Str text, uint32_t *at, uint32_t end, Str *comment_out);
 
-// What a token is called in a message: "`then`", "the identifier `x`", "the end of the file".
+// What a token is called in a message: "`then`", "identifier `x`", "string".
 Str lex_describe(Arena *arena, const SourceFile *file, const Token *token);
 // The same of a kind alone, for what was expected: "`=`", "an identifier".
 const char *lex_kind_name(TokenKind kind);

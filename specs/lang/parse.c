@@ -48,10 +48,17 @@ static Error *parse_forall(Parser *p, AstNode **out) {
 
 enum { LEVEL_ARROW = 11 };
 
+static bool starts_infix(const Token *token) {
+    return parse_starts_atom(token) || token->kind == TOKEN_ARRAY_TYPE || token->kind == TOKEN_PRIMOP ||
+           token->kind == TOKEN_MATCH || token->kind == TOKEN_MINUS || token->kind == TOKEN_NOT;
+}
+
 Error *parse_type(Parser *p, AstNode **out) {
     TRY(parse_enter(p));
     if (p->token.kind == TOKEN_FORALL) {
         TRY(parse_forall(p, out));
+    } else if (!starts_infix(&p->token)) {
+        return parse_unexpected(p, "a type or contract");
     } else {
         TRY(parse_infix(p, LEVEL_ARROW, out));
         TRY(check_type(p, *out));
@@ -334,23 +341,9 @@ static Error *parse_tag_atom(Parser *p, AstNode **out) {
 
 static Error *not_an_expression(Parser *p) {
     Error *error = parse_unexpected(p, "an expression");
-    switch (p->token.kind) {
-    case TOKEN_LET:
-    case TOKEN_FUN:
-    case TOKEN_IF:
-    case TOKEN_IMPORT:
-    case TOKEN_MATCH:
-        return error_hint(error, "put parentheses around it");
-    case TOKEN_DEFAULT:
-    case TOKEN_DOC:
-    case TOKEN_OPTIONAL:
-    case TOKEN_PRIORITY:
-    case TOKEN_FORCE:
-    case TOKEN_NOT_EXPORTED:
+    if (p->token.kind >= TOKEN_DEFAULT && p->token.kind <= TOKEN_NOT_EXPORTED)
         return error_hint(error, "this is a keyword: no variable can have its name");
-    default:
-        return error;
-    }
+    return error;
 }
 
 static Error *parse_base_atom(Parser *p, AstNode **out) {
@@ -407,7 +400,7 @@ static Error *parse_access(Parser *p, AstNode *record, AstNode **out) {
         return NULL;
     }
     if (!parse_starts_string(&p->token))
-        return error_hint(parse_unexpected(p, "a field's name"), "other names are quoted: record.\"name\"");
+        return parse_not_a_name(p);
     AstNode *name;
     TRY(parse_string(p, &name));
     bool fixed = name->kind == AST_STRING;
@@ -515,7 +508,9 @@ static Error *parse_if(Parser *p, AstNode **out) {
         return error_hint(parse_unexpected(p, "`then`"), "two values are compared with `==`");
     TRY(parse_expect(p, TOKEN_THEN));
     TRY(parse_term(p, &yes));
-    TRY(parse_expect(p, TOKEN_ELSE));
+    if (p->token.kind != TOKEN_ELSE)
+        return error_hint(parse_unexpected(p, "`else`"), "every `if` has an `else`, since it must have a value");
+    TRY(parse_advance(p));
     *out = parse_node(p, AST_IF, start);
     (*out)->three.condition = condition;
     (*out)->three.yes = yes;

@@ -63,6 +63,7 @@ MUST_CHECK Error *parse_open(Parser *p);
 MUST_CHECK Error *parse_close(Parser *p, TokenKind kind, const char *wanted);
 // "unexpected T: expected E", or what is better said about it. Never NULL.
 Error *parse_unexpected(Parser *p, const char *expected) __attribute__((returns_nonnull));
+Error *parse_not_a_name(Parser *p) __attribute__((returns_nonnull)); // where a field's name was expected
 Error *parse_error(Parser *p, uint32_t start, uint32_t end, const char *fmt, ...)
     __attribute__((format(printf, 4, 5), returns_nonnull));
 

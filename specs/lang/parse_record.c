@@ -94,7 +94,7 @@ Error *parse_metadata(Parser *p, MetadataKind kind, Metadata *out) {
         TRY(parse_advance(p));
         if (kind == METADATA_TERM || (kind == METADATA_LET && p->token.kind != TOKEN_DOC))
             return error_hint(parse_unexpected(p, "a type or contract"),
-                              "%s belongs to a record's field: { name | default = value }",
+                              "metadata such as %s belongs to a record's field",
                               lex_kind_name((TokenKind)p->token.kind));
         TRY(parse_keyword(p, out));
     }
@@ -127,10 +127,7 @@ static Error *parse_path_part(Parser *p) {
         else
             part.dynamic = node;
     } else {
-        Error *error = parse_unexpected(p, "a field's name");
-        return p->token.kind > TOKEN_PRIMOP && p->token.kind < TOKEN_DEFAULT
-                   ? error_hint(error, "this is a keyword: put the name in double quotes")
-                   : error;
+        return parse_not_a_name(p);
     }
     part.end = p->previous.end;
     vec_push(&p->path, part);
@@ -420,6 +417,8 @@ Error *parse_record(Parser *p, AstNode **out) {
     }
     if (p->token.kind == TOKEN_SEMICOLON)
         TRY(parse_tail(p, true, &braces.tail));
+    if (braces.tail.kind && p->token.kind == TOKEN_EQUALS)
+        return error_hint(parse_unexpected(p, "`}`"), "fields are separated by `,`, not by `;`");
     TRY(parse_close(p, TOKEN_RBRACE, braces.open || braces.tail.kind ? "`}`" : "`,` or `}`"));
     TRY(make_braces(p, &braces, out));
     p->names.count = braces.names;

@@ -55,6 +55,26 @@ static Error *unexpected_closing(Parser *p, const char *expected) {
                        STR_ARG(open_text(p, open)), source_line(p->file, open->start));
 }
 
+// What probably happened, where the token tells.
+static Error *add_hint(Parser *p, Error *error, const char *expected) {
+    const Token *token = &p->token;
+    if (token->kind == TOKEN_EQUALS && p->previous.kind == TOKEN_IDENT &&
+        str_starts_with(str_from(expected), STR("`,`"))) {
+        Str name = symbol_text(p->symbols, p->previous.symbol);
+        return error_hint(error, "is a `,` missing in front of `%.*s`?", STR_ARG(name));
+    }
+    if (token->kind == TOKEN_FUN || token->kind == TOKEN_LET || token->kind == TOKEN_IF ||
+        token->kind == TOKEN_IMPORT || token->kind == TOKEN_MATCH)
+        return error_hint(error, "as an argument or operand it needs parentheses around it");
+    if (p->open.count) {
+        const Token *open = &vec_last(&p->open);
+        uint32_t line = source_line(p->file, open->start);
+        if (line != source_line(p->file, token->start))
+            return error_hint(error, "the `%.*s` of line %u is still open", STR_ARG(open_text(p, open)), line);
+    }
+    return error;
+}
+
 Error *parse_unexpected(Parser *p, const char *expected) {
     const Token *token = &p->token;
     if (token->kind == TOKEN_END && p->open.count) {
@@ -63,15 +83,19 @@ Error *parse_unexpected(Parser *p, const char *expected) {
                            "this `%.*s` is never closed: the file ends where %s was expected",
                            STR_ARG(open_text(p, open)), expected);
     }
+    if (token->kind == TOKEN_END)
+        return parse_error(p, token->start, token->end, "the file ends where %s was expected", expected);
     if (closes((TokenKind)token->kind))
         return unexpected_closing(p, expected);
     Str found = lex_describe(p->arena, p->file, token);
     Error *error = parse_error(p, token->start, token->end, "unexpected %.*s: expected %s", STR_ARG(found), expected);
-    if (token->kind == TOKEN_EQUALS && p->previous.kind == TOKEN_IDENT) {
-        Str name = symbol_text(p->symbols, p->previous.symbol);
-        return error_hint(error, "is a `,` missing in front of `%.*s`?", STR_ARG(name));
-    }
-    return error;
+    return add_hint(p, error, expected);
+}
+
+Error *parse_not_a_name(Parser *p) {
+    Error *error = parse_unexpected(p, "a field's name");
+    bool keyword = p->token.kind >= TOKEN_DYN && p->token.kind < TOKEN_DEFAULT;
+    return keyword ? error_hint(error, "this is a keyword: put the name in double quotes") : error;
 }
 
 // ---- tokens ---------------------------------------------------------------------------------------------------------
