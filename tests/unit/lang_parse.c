@@ -5,12 +5,13 @@
 #include "specs/lang/lex.h"
 #include "specs/lang/parse.h"
 
-#include <cmocka.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 // ---- the tree as text -----------------------------------------------------------------------------------------------
 
