@@ -31,6 +31,8 @@ typedef struct FetchOptions {
     uint32_t attempts;       // per URL; 0: 4
     uint32_t stall_timeout_s; // no byte for so long ends an attempt; 0: 30
     uint64_t size_max_bytes; // 0: 8 GiB
+    const char *ca_file;     // certificates that servers are verified against; NULL: the system's
+    const char *apt_dir;     // for mirror://debian and debian-security; NULL: /etc/apt
 } FetchOptions;
 
 typedef struct FetchRequest {
