@@ -208,8 +208,10 @@ static _Noreturn void be_init(const Plan *plan, pid_t command) {
             report(plan, &message);
             _exit(0);
         }
-        long number = syscall(SYS_rt_sigtimedwait, &all_signals, NULL, NULL, (size_t)KERNEL_SIGSET_SIZE);
-        if (number > 0 && number != SIGCHLD)
+        siginfo_t info = {0};
+        long number = syscall(SYS_rt_sigtimedwait, &all_signals, &info, NULL, (size_t)KERNEL_SIGSET_SIZE);
+        // Pid 0 is one that has no number in here: the parent's. What the box itself sends to init is dropped.
+        if (number > 0 && number != SIGCHLD && info.si_pid == 0)
             send_on(command, (int)number);
     }
 }

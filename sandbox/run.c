@@ -160,7 +160,9 @@ static Error *step_error(const Plan *plan, const ChildReport *report) {
                                  "its /proc (podman, docker: --security-opt unmask=ALL)");
     case STEP_SOURCE:
     case STEP_STORE:
-        return report->error == ESTALE ? error_hint(error, "another file lies at that path now; try again") : error;
+        if (report->error == ESTALE)
+            return error_hint(error, "another file lies at that path now; try again");
+        break;
     case STEP_TIME:
         return error_hint(error, "a kernel with CONFIG_TIME_NS is needed");
     case STEP_ID_MAP:

@@ -72,7 +72,7 @@ const SyscallRow seccomp_rows[] = {
     ALLOW(fork), ALLOW(vfork), ALLOW(getpgrp),
 #endif
 #ifdef SYS_arch_prctl
-    ALLOW(arch_prctl), ALLOW(set_thread_area), ALLOW(get_thread_area), DENY(modify_ldt), DENY(iopl), DENY(ioperm),
+    ALLOW(arch_prctl), DENY(modify_ldt), DENY(iopl), DENY(ioperm),
 #endif
 
     // memory
