@@ -17,7 +17,7 @@ static void read_text(Arena *arena, const char *path, Str *out) {
     *out = (Str){text, len};
 }
 
-static Error *plan_of(Fixture *fixture, Buf *out) {
+static Error *plan_of(PlanFixture *fixture, Buf *out) {
     Graph *graph;
     Plan *plan;
     TRY(fixture_graph(fixture, &graph));
@@ -35,7 +35,7 @@ static Error *plan_of(Fixture *fixture, Buf *out) {
     return NULL;
 }
 
-static void plan_or_error(Fixture *fixture, Buf *out) {
+static void plan_or_error(PlanFixture *fixture, Buf *out) {
     AUTO_ERROR Error *error = plan_of(fixture, out);
     if (!error)
         return;
@@ -48,7 +48,7 @@ static void test_fixture(void **state) {
     AUTO_ARENA Arena *arena = arena_new(0);
     Str text;
     read_text(arena, *state, &text);
-    Fixture *fixture = fixture_read(arena, text);
+    PlanFixture *fixture = fixture_read(arena, text);
     assert_non_null(fixture->expected.ptr);
     AUTO_BUF Buf got;
     buf_init(&got, BUF_NO_LIMIT);
@@ -62,7 +62,7 @@ static void test_fixture(void **state) {
 static void test_json(void **state) {
     (void)state;
     AUTO_ARENA Arena *arena = arena_new(0);
-    Fixture *fixture = fixture_read(arena, STR("package app\n build gcc:cc\n cmd make\n outputs bin\n"
+    PlanFixture *fixture = fixture_read(arena, STR("package app\n build gcc:cc\n cmd make\n outputs bin\n"
                                                "package gcc\n build gcc\n breaker seed\n cmd x\n outputs cc lib\n"
                                                "package seed\n prebuilt\n outputs cc lib\nrequest app\n"));
     Graph *graph;
@@ -97,7 +97,7 @@ static void test_json(void **state) {
 static void test_lazy(void **state) {
     (void)state;
     AUTO_ARENA Arena *arena = arena_new(0);
-    Fixture *fixture = fixture_read(arena, STR("package app\n build cc\n run lib\n cmd make\n"
+    PlanFixture *fixture = fixture_read(arena, STR("package app\n build cc\n run lib\n cmd make\n"
                                                "package lib\n build cc\n cmd make\n"
                                                "package cc\n prebuilt\nrequest app\n"));
     Graph *graph;
@@ -138,7 +138,7 @@ static int print_keys(const char *path) {
     AUTO_ARENA Arena *arena = arena_new(0);
     Str text;
     read_text(arena, path, &text);
-    Fixture *fixture = fixture_read(arena, text);
+    PlanFixture *fixture = fixture_read(arena, text);
     Graph *graph;
     AUTO_ERROR Error *error = fixture_graph(fixture, &graph);
     if (error) {

@@ -28,7 +28,7 @@ typedef struct FixturePackage {
     Str breaker; // by id
 } FixturePackage;
 
-typedef struct Fixture {
+typedef struct PlanFixture {
     Arena *arena;
     PackageSet set;
     FixturePackage *parts[256];
@@ -36,7 +36,7 @@ typedef struct Fixture {
     size_t request_count;
     bool with_tests;
     Str expected; // behind the line "---", or STR_NULL
-} Fixture;
+} PlanFixture;
 
 // The next word of a line; words are divided by blanks, "_" within a name stays.
 static Str fixture_word(Str *line) {
@@ -78,7 +78,7 @@ static Dependency fixture_dependency(Arena *arena, Str word, SourceSpan span) {
     return dependency;
 }
 
-static void fixture_resolve(const Fixture *fixture, Dependency *dependency) {
+static void fixture_resolve(const PlanFixture *fixture, Dependency *dependency) {
     Str name = dependency->span.source;
     dependency->span.source = STR_NULL;
     for (PackageIndex i = 0; i < fixture->set.count; i++)
@@ -154,7 +154,7 @@ static bool fixture_flag(FixturePackage *part, Str key) {
     return true;
 }
 
-static void fixture_line(Fixture *fixture, FixturePackage *part, Str key, Str line, SourceSpan span) {
+static void fixture_line(PlanFixture *fixture, FixturePackage *part, Str key, Str line, SourceSpan span) {
     Arena *arena = fixture->arena;
     Package *package = &part->package;
     if (fixture_flag(part, key))
@@ -205,7 +205,7 @@ static void fixture_line(Fixture *fixture, FixturePackage *part, Str key, Str li
     }
 }
 
-static FixturePackage *fixture_package(Fixture *fixture, Str name, SourceSpan span) {
+static FixturePackage *fixture_package(PlanFixture *fixture, Str name, SourceSpan span) {
     FixturePackage *part = ARENA_NEW(fixture->arena, FixturePackage);
     part->id = name;
     part->package = (Package){
@@ -225,7 +225,7 @@ static FixturePackage *fixture_package(Fixture *fixture, Str name, SourceSpan sp
     return part;
 }
 
-static void fixture_finish(Fixture *fixture) {
+static void fixture_finish(PlanFixture *fixture) {
     fixture->set.packages = ARENA_ARRAY(fixture->arena, Package, fixture->set.count);
     for (size_t i = 0; i < fixture->set.count; i++) {
         FixturePackage *part = fixture->parts[i];
@@ -247,8 +247,8 @@ static void fixture_finish(Fixture *fixture) {
 }
 
 // Reads a fixture; everything lives in the arena.
-static Fixture *fixture_read(Arena *arena, Str text) {
-    Fixture *fixture = ARENA_NEW(arena, Fixture);
+static PlanFixture *fixture_read(Arena *arena, Str text) {
+    PlanFixture *fixture = ARENA_NEW(arena, PlanFixture);
     fixture->arena = fixture->set.arena = arena;
     Dependency requests[FIXTURE_LIST_MAX];
     FixturePackage *part = NULL;
@@ -285,7 +285,7 @@ static Fixture *fixture_read(Arena *arena, Str text) {
     return fixture;
 }
 
-static Error *fixture_graph(Fixture *fixture, Graph **out) {
+static inline Error *fixture_graph(PlanFixture *fixture, Graph **out) {
     PackageIndex roots[FIXTURE_LIST_MAX];
     for (size_t i = 0; i < fixture->request_count; i++)
         roots[i] = fixture->requests[i].package;
