@@ -191,45 +191,55 @@ static void print_inputs(const Plan *plan, PlanInputs inputs, Arena *arena, Buf 
     }
 }
 
-void plan_print(const Plan *plan, bool with_keys, Buf *out) {
+static void print_step(const Plan *plan, StepIndex index, const PlanPrint *options, Arena *arena, Buf *out) {
+    const PlanStep *step = plan->steps[index];
+    buf_add_str(out, plan_step_text(plan, index, arena));
+    if (step->package != step->member)
+        buf_printf(out, " = %.*s", STR_ARG(step->package->name));
+    buf_printf(out, "  %s", kind_text(step));
+    if (options->states)
+        buf_printf(out, "  %s", options->states[index]);
+    if (options->with_keys)
+        buf_printf(out, "  %.12s", hash_hex(step->spec_key).text);
+    buf_printf(out, "  %s", reason_texts[step->reason]);
+    if (step->wanted_by != STEP_NONE) {
+        buf_add_byte(out, ' ');
+        buf_add_str(out, plan_step_text(plan, step->wanted_by, arena));
+    }
+    buf_add_byte(out, '\n');
+    if (step->expanded && step->root.count > 0) {
+        buf_add_cstr(out, "    root: ");
+        print_inputs(plan, step->root, arena, out);
+        buf_add_byte(out, '\n');
+    }
+}
+
+static bool is_printed(const PlanPrint *options, StepIndex step) {
+    return !options->states || options->states[step];
+}
+
+void plan_print(const Plan *plan, const PlanPrint *options, Buf *out) {
     AUTO_ARENA Arena *arena = arena_new(0);
     const StepIndex *order = plan_order(plan, arena);
-    for (size_t i = 0; i < plan->step_count; i++) {
-        const PlanStep *step = plan->steps[order[i]];
-        Str text = plan_step_text(plan, order[i], arena);
-        buf_printf(out, "%.*s", STR_ARG(text));
-        if (step->package != step->member)
-            buf_printf(out, " = %.*s", STR_ARG(step->package->name));
-        buf_printf(out, "  %s", kind_text(step));
-        if (with_keys)
-            buf_printf(out, "  %.12s", hash_hex(step->spec_key).text);
-        buf_printf(out, "  %s", reason_texts[step->reason]);
-        if (step->wanted_by != STEP_NONE) {
-            text = plan_step_text(plan, step->wanted_by, arena);
-            buf_printf(out, " %.*s", STR_ARG(text));
-        }
-        buf_add_byte(out, '\n');
-        if (step->expanded && step->root.count > 0) {
-            buf_add_cstr(out, "    root: ");
-            print_inputs(plan, step->root, arena, out);
-            buf_add_byte(out, '\n');
-        }
-    }
+    for (size_t i = 0; i < plan->step_count; i++)
+        if (is_printed(options, order[i]))
+            print_step(plan, order[i], options, arena, out);
     for (size_t i = 0; i < plan->request_count; i++) {
-        Str text = plan_step_text(plan, plan->requests[i].step, arena);
-        buf_printf(out, "with %.*s at run time: ", STR_ARG(text));
+        buf_add_cstr(out, "with ");
+        buf_add_str(out, plan_step_text(plan, plan->requests[i].step, arena));
+        buf_add_cstr(out, " at run time: ");
         print_inputs(plan, plan->requests[i].runtime, arena, out);
         buf_add_byte(out, '\n');
     }
 }
 
-static void json_inputs(JsonWriter *json, const char *key, PlanInputs inputs, const size_t *position) {
+static void json_inputs(JsonWriter *json, const char *key, PlanInputs inputs, const int64_t *position) {
     json_key(json, key);
     json_open_array(json);
     for (size_t i = 0; i < inputs.count; i++) {
         json_open_object(json);
         json_key(json, "step");
-        json_integer(json, (int64_t)position[inputs.items[i].step]);
+        json_integer(json, position[inputs.items[i].step]);
         json_key(json, "whole");
         json_bool(json, inputs.items[i].whole);
         json_key(json, "outputs");
@@ -242,7 +252,7 @@ static void json_inputs(JsonWriter *json, const char *key, PlanInputs inputs, co
     json_close_array(json);
 }
 
-static void json_step(JsonWriter *json, const PlanStep *step, const size_t *position) {
+static void json_step(JsonWriter *json, const PlanStep *step, const char *state, const int64_t *position) {
     json_open_object(json);
     json_key(json, "package");
     json_string(json, step->member->name);
@@ -252,6 +262,10 @@ static void json_step(JsonWriter *json, const PlanStep *step, const size_t *posi
     json_bool(json, step->is_last);
     json_key(json, "kind");
     json_cstring(json, kind_text(step));
+    if (state) {
+        json_key(json, "state");
+        json_cstring(json, state);
+    }
     json_key(json, "spec");
     json_string(json, step->package->name);
     json_key(json, "version");
@@ -264,17 +278,23 @@ static void json_step(JsonWriter *json, const PlanStep *step, const size_t *posi
     if (step->wanted_by == STEP_NONE)
         json_null(json);
     else
-        json_integer(json, (int64_t)position[step->wanted_by]);
+        json_integer(json, position[step->wanted_by]);
     json_inputs(json, "root", step->root, position);
     json_close_object(json);
 }
 
-void plan_print_json(const Plan *plan, Buf *out) {
+// Steps are named by their place in the list; those that are left out by -1.
+static int64_t *positions(const Plan *plan, const PlanPrint *options, const StepIndex *order, Arena *arena) {
+    int64_t *position = ARENA_ARRAY(arena, int64_t, plan->step_count), count = 0;
+    for (size_t i = 0; i < plan->step_count; i++)
+        position[order[i]] = is_printed(options, order[i]) ? count++ : -1;
+    return position;
+}
+
+void plan_print_json(const Plan *plan, const PlanPrint *options, Buf *out) {
     AUTO_ARENA Arena *arena = arena_new(0);
     const StepIndex *order = plan_order(plan, arena);
-    size_t *position = ARENA_ARRAY(arena, size_t, plan->step_count);
-    for (size_t i = 0; i < plan->step_count; i++)
-        position[order[i]] = i;
+    const int64_t *position = positions(plan, options, order, arena);
     JsonWriter json;
     json_begin(&json, out, true);
     json_open_object(&json);
@@ -283,14 +303,15 @@ void plan_print_json(const Plan *plan, Buf *out) {
     json_key(&json, "steps");
     json_open_array(&json);
     for (size_t i = 0; i < plan->step_count; i++)
-        json_step(&json, plan->steps[order[i]], position);
+        if (is_printed(options, order[i]))
+            json_step(&json, plan->steps[order[i]], options->states ? options->states[order[i]] : NULL, position);
     json_close_array(&json);
     json_key(&json, "requested");
     json_open_array(&json);
     for (size_t i = 0; i < plan->request_count; i++) {
         json_open_object(&json);
         json_key(&json, "step");
-        json_integer(&json, (int64_t)position[plan->requests[i].step]);
+        json_integer(&json, position[plan->requests[i].step]);
         json_inputs(&json, "runtime", plan->requests[i].runtime, position);
         json_close_object(&json);
     }

@@ -82,9 +82,13 @@ const StepIndex *plan_order(const Plan *plan, Arena *arena);
 // "gcc"; "gcc (stage 1)", or "gcc (stage 0)" for what is no artifact; in arena.
 Str plan_step_text(const Plan *plan, StepIndex step, Arena *arena);
 
-// For people, and as one JSON object with a schema field. Of an incomplete plan: the part that is known. Keys may be
-// left out of the text.
-void plan_print(const Plan *plan, bool with_keys, Buf *out);
-void plan_print_json(const Plan *plan, Buf *out);
+// What is printed with the steps.
+typedef struct PlanPrint {
+    bool with_keys;
+    const char *const *states; // by step, one word for each; a step with NULL is left out. NULL: all steps, no states
+} PlanPrint;
+// For people, and as one JSON object with a schema field (keys always). Of an incomplete plan: the part that is known.
+void plan_print(const Plan *plan, const PlanPrint *options, Buf *out);
+void plan_print_json(const Plan *plan, const PlanPrint *options, Buf *out);
 
 #endif

@@ -41,9 +41,13 @@ static const Verb verbs[] = {
      "Prints each package of the chain of layers: name, version, and what it depends on directly.\n",
      cmd_list},
     {"plan", "print what a build would do, and why",
-     "minimal plan PKG... [--rebuild] [--json]\n"
+     "minimal plan PKG... [--full] [--rebuild] [--json]\n"
      "\n"
-     "Prints the steps that `minimal build` would take, in order, without taking them.\n",
+     "Prints the steps that `minimal build` would take, in order, without taking them: what each is built in, and why\n"
+     "it is there. A waiting step is not built if its inputs turn out to be the same bytes as before.\n"
+     "\n"
+     "  --full       all steps down to the bootstrap, whatever is present\n"
+     "  --rebuild    as for `minimal build`\n",
      cmd_plan},
     {"log", "print the log of a package's last build",
      "minimal log PKG\n", cmd_log},

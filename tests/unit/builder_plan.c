@@ -31,7 +31,7 @@ static Error *plan_of(PlanFixture *fixture, Buf *out) {
             }
         TRY(plan_complete(plan));
     }
-    plan_print(plan, false, out);
+    plan_print(plan, &(PlanPrint){0}, out);
     return NULL;
 }
 
@@ -72,7 +72,7 @@ static void test_json(void **state) {
     assert_null(plan_complete(plan));
     AUTO_BUF Buf text;
     buf_init(&text, BUF_NO_LIMIT);
-    plan_print_json(plan, &text);
+    plan_print_json(plan, &(PlanPrint){0}, &text);
     for (char *at = strstr(text.ptr, "\"spec_key\": \""); at; at = strstr(at + 1, "\"spec_key\": \""))
         memset(at + 13, 'k', HASH_HEX_LEN);
     char *keys;
