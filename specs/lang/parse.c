@@ -460,7 +460,7 @@ static Error *parse_binding(Parser *p, AstBinding *out) {
 
 static Error *duplicate_binding(Parser *p, size_t base) {
     NameAt first, second;
-    if (!parse_duplicate(p->bound.items + base, p->bound.count - base, &first, &second))
+    if (!parse_duplicate(FROM(p->bound, base), p->bound.count - base, &first, &second))
         return NULL;
     return parse_error(p, second.start, second.end, "`%.*s` is bound twice in one `let`: first on line %u",
                        STR_ARG(symbol_text(p->symbols, second.name)), source_line(p->file, first.start));

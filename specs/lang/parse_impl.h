@@ -53,6 +53,9 @@ typedef struct Parser {
     parse_take((p), (p)->stack.items, sizeof *(p)->stack.items, &(p)->stack.count, (base), (count_out))
 void *parse_take(Parser *p, const void *items, size_t item_size, size_t *count, size_t base, uint32_t *count_out);
 
+// What a stack holds from `base` on; NULL when it never held anything.
+#define FROM(stack, base) ((stack).items ? (stack).items + (base) : NULL)
+
 // ---- tokens and errors ----
 
 MUST_CHECK Error *parse_advance(Parser *p);

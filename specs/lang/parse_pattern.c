@@ -174,7 +174,7 @@ static Error *parse_record_pattern(Parser *p, AstPattern **out) {
     }
     TRY(parse_close(p, TOKEN_RBRACE, rest.rest ? "`}`" : "`,` or `}`"));
     NameAt first, second;
-    if (parse_duplicate(p->names.items + names, p->names.count - names, &first, &second))
+    if (parse_duplicate(FROM(p->names, names), p->names.count - names, &first, &second))
         return parse_error(p, second.start, second.end,
                            "the field `%.*s` stands twice in this pattern: first on line %u",
                            STR_ARG(symbol_text(p->symbols, second.name)), source_line(p->file, first.start));
@@ -258,7 +258,7 @@ static Error *parse_one(Parser *p, PatternPlace place, AstPattern **out) {
 
 // Names from `from` up to `to` on p->bound, sorted, each once; returns how many.
 static size_t unique_names(Parser *p, size_t from, size_t to) {
-    NameAt *names = p->bound.items + from;
+    NameAt *names = FROM(p->bound, from);
     parse_sort_names(names, to - from);
     size_t kept = 0;
     for (size_t i = 0; i < to - from; i++)
@@ -270,7 +270,7 @@ static size_t unique_names(Parser *p, size_t from, size_t to) {
 // Both ends are on p->bound: those of the first alternative, and those of the one just read.
 static Error *check_same_names(Parser *p, size_t first, size_t first_count, size_t other) {
     size_t other_count = unique_names(p, other, p->bound.count);
-    const NameAt *a = p->bound.items + first, *b = p->bound.items + other;
+    const NameAt *a = FROM(p->bound, first), *b = FROM(p->bound, other);
     for (size_t i = 0, j = 0; i < first_count || j < other_count; i++, j++) {
         const NameAt *odd = j == other_count || (i < first_count && a[i].name < b[j].name) ? &a[i] : &b[j];
         if (i < first_count && j < other_count && a[i].name == b[j].name)

@@ -283,7 +283,7 @@ static Error *check_group(Parser *p, const NameAt *names, size_t count) {
 }
 
 static Error *check_names(Parser *p, size_t base) {
-    NameAt *names = p->names.items + base;
+    NameAt *names = FROM(p->names, base);
     size_t count = p->names.count - base;
     bool suspect = false; // most records have neither kind: no need to sort
     for (size_t i = 0; i < count; i++)
@@ -344,7 +344,7 @@ static Error *make_record_type(Parser *p, const Braces *braces, AstNode **out) {
     if (braces->open)
         return error_hint(parse_error(p, braces->open_start, braces->open_start + 2, "a record type cannot be open"),
                           "write `; Dyn` for a type that allows more fields, or `|` for contracts instead of types");
-    if (parse_duplicate(p->names.items + braces->names, p->names.count - braces->names, &first, &second))
+    if (parse_duplicate(FROM(p->names, braces->names), p->names.count - braces->names, &first, &second))
         return parse_error(p, second.start, second.end,
                            "the field `%.*s` stands twice in a record type: first on line %u",
                            STR_ARG(symbol_text(p->symbols, second.name)), source_line(p->file, first.start));

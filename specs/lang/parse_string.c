@@ -151,7 +151,7 @@ Error *parse_string(Parser *p, AstNode **out) {
     Token opening = p->token;
     size_t base = p->chunks.count;
     TRY(read_pieces(p, &opening));
-    AstChunk *chunks = p->chunks.items + base;
+    AstChunk *chunks = FROM(p->chunks, base);
     size_t count = p->chunks.count - base;
     if (opening.percents && count)
         parse_strip_indent(p, chunks, count);
