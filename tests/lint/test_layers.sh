@@ -38,7 +38,7 @@ confined 'seccomp\.h' '(sandbox/seccomp\.c|cache/worker/confine\.c)'
 confined 'nettle/' 'base/hash\.c'
 confined 'pcre2' 'specs/lang/[a-z_]*\.c'
 
-prints=$(grep -nE '\b(printf|puts|putchar|fprintf *\( *std(out|err))' -r base specs builder cache/*.c store sandbox harness --include='*.c' | grep -vE '^base/mem\.c' | grep -vE 'snprintf|buf_printf|arena_printf' )
+prints=$(grep -nE '\b(printf|puts|putchar|fprintf *\( *std(out|err))' -r base specs builder cache/*.c store sandbox harness --include='*.c' | grep -vE '^base/mem\.c' | grep -vE 'snprintf|buf_printf|arena_printf|format\(printf' )
 report "only cmd/ prints" "$prints"
 exits=$(grep -nE '\b(exit|_exit|abort) *\(' -r base specs builder cache/*.c store harness --include='*.c' | grep -vE '^base/mem\.c')
 report "only cmd/, a box's child and the worker exit" "$exits"
