@@ -34,7 +34,7 @@ static void describe_layers(const SandboxSpec *spec, Buf *out) {
     for (size_t i = 0; i < spec->layer_count; i++) {
         buf_add_cstr(out, "layer ");
         describe_path(spec->layers[i].dirfd, out);
-        buf_printf(out, "/%s\n", spec->layers[i].path);
+        buf_printf(out, "%s%s\n", out->ptr[out->len - 1] == '/' ? "" : "/", spec->layers[i].path);
     }
 }
 

@@ -96,7 +96,7 @@ static void leaf_mknod(Leaf *leaf, unsigned arg) {
 static void leaf_socket(Leaf *leaf) {
     add_load_arg(leaf, 0);
     add_return_if_equal(leaf, AF_UNIX, ALLOW_CODE);
-    // netlink: 5 instructions, then inet and inet6.
+    // Any other: four instructions on, at inet and inet6.
     add(leaf, BPF_JMP | BPF_JEQ | BPF_K, 0, 4, AF_NETLINK);
     add_load_arg(leaf, 2);
     add_return_if_equal(leaf, NETLINK_ROUTE, ALLOW_CODE);
