@@ -364,6 +364,15 @@ static void test_unfit_records(void **state) {
     broken.output_count = 0;
     ok(store_put_record(fixture->store, &broken));
     runs(fixture, CHAIN("", "") "request app\n", (ResolveOptions){0}, "app");
+    // A reference too many: not what this spec key is tied to. The build key still leads to it.
+    broken = app;
+    RecordReference more[2] = {{STR("a"), STR("b"), hash_bytes(STR("c"))}, app.references[0]};
+    broken.references = more;
+    broken.reference_count = 2;
+    ok(store_put_record(fixture->store, &broken));
+    run_start(&run, fixture, CHAIN("", "") "request app\n", (ResolveOptions){0});
+    assert_int_equal(state_of(&run, "app").origin, STEP_BY_BUILD_KEY);
+    run_end(&run);
     broken = app;
     broken.reference_count = 0;
     broken.build_key = hash_bytes(STR("x"));
