@@ -108,13 +108,12 @@ static Error *collect_all(Gc *gc) {
 }
 
 static Error *hold_alone(const Store *store) {
-    if (flock(store->use_fd, LOCK_EX | LOCK_NB) == 0)
+    if (lock_fd(store->use_fd, LOCK_EX | LOCK_NB) == 0)
         return NULL;
     if (errno != EWOULDBLOCK)
         return error_sys(errno, "cannot lock %s/locks/use", store->path);
-    while (flock(store->use_fd, LOCK_SH) < 0) // asking for more may have cost what we had (flock(2))
-        if (errno != EINTR)
-            return error_sys(errno, "cannot lock %s/locks/use", store->path);
+    if (lock_fd(store->use_fd, LOCK_SH) < 0) // asking for more may have cost what we had (flock(2))
+        return error_sys(errno, "cannot lock %s/locks/use", store->path);
     return error_hint(error_new(ERROR_CONFLICT, "another minimal is using the store %s", store->path),
                       "try again when it has ended");
 }
@@ -127,7 +126,7 @@ Error *store_gc(Store *store, const GcOptions *options, StoreNote note, void *co
     if (!gc.dry_run)
         TRY(hold_alone(store));
     Error *error = collect_all(&gc);
-    if (!gc.dry_run && flock(store->use_fd, LOCK_SH) < 0 && !error)
+    if (!gc.dry_run && lock_fd(store->use_fd, LOCK_SH) < 0 && !error)
         error = error_sys(errno, "cannot lock %s/locks/use", store->path);
     return error;
 }

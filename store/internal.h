@@ -44,7 +44,10 @@ MUST_CHECK Error *place_check(const char *path);
 const char *place_network_fs(uint64_t magic);
 MUST_CHECK Error *place_check_fs(int dirfd, const char *path);
 
-// store.c: makes what is missing of the store's own directories.
+// store.c: fd_open below the store; *fd_out is -1 where there is nothing of that kind (no such name, a link, no
+// directory).
+MUST_CHECK Error *store_open_if_there(const Store *store, const char *path, int flags, int *fd_out);
+// Makes what is missing of the store's own directories.
 MUST_CHECK Error *store_make_layout(int dirfd);
 
 // transaction.c
@@ -58,7 +61,9 @@ MUST_CHECK Error *store_discard(Store *store, const char *target);
 MUST_CHECK Error *store_sweep(Store *store);
 void store_close_session(Store *store);
 
-// lock.c: flocks the named file in locks/ (LOCK_EX or LOCK_SH) and looks again whether it is still the one of that
+// lock.c: flock(2), again where a signal interrupts.
+int lock_fd(int fd, int operation);
+// Flocks the named file in locks/ (LOCK_EX or LOCK_SH) and looks again whether it is still the one of that
 // name. With `wait` false *fd_out is -1 when somebody else has it.
 MUST_CHECK Error *lock_file(const Store *store, const char *name, int operation, bool wait, Cancel *cancel, int *fd_out,
                             bool *waited_out);

@@ -20,11 +20,12 @@ static Error *lock_failed(int errno_value, const char *name) {
     return error_hint(error, "the store's file system must support flock(2): give a local directory, --minimal-dir");
 }
 
-static Error *wait_in_flock(int fd, int operation, const char *name) {
-    while (flock(fd, operation) < 0)
-        if (errno != EINTR)
-            return lock_failed(errno, name);
-    return NULL;
+int lock_fd(int fd, int operation) {
+    int result;
+    do
+        result = flock(fd, operation);
+    while (result < 0 && errno == EINTR);
+    return result;
 }
 
 // A wait that can be cancelled: a thread sits in flock(2), since nothing that poll(2) knows tells of it, and the caller
@@ -44,10 +45,7 @@ static void waiter_release(Waiter *waiter) {
 
 static void *waiter_main(void *argument) {
     Waiter *waiter = argument;
-    int failed = 0;
-    while (!failed && flock(waiter->lock_fd, waiter->operation) < 0)
-        failed = errno == EINTR ? 0 : errno;
-    atomic_store(&waiter->failed_errno, failed);
+    atomic_store(&waiter->failed_errno, lock_fd(waiter->lock_fd, waiter->operation) < 0 ? errno : 0);
     uint64_t one = 1;
     ssize_t written = write(waiter->done_fd, &one, sizeof one);
     (void)written; // eight bytes into a fresh eventfd
@@ -113,8 +111,8 @@ Error *lock_file(const Store *store, const char *name, int operation, bool wait,
     for (;;) {
         AUTO_FD int fd = -1;
         TRY(open_lock(store, path, &fd));
-        bool have = flock(fd, operation | LOCK_NB) == 0;
-        if (!have && errno != EWOULDBLOCK && errno != EINTR)
+        bool have = lock_fd(fd, operation | LOCK_NB) == 0;
+        if (!have && errno != EWOULDBLOCK)
             return lock_failed(errno, name);
         if (!have && !wait) {
             *fd_out = -1;
@@ -124,8 +122,8 @@ Error *lock_file(const Store *store, const char *name, int operation, bool wait,
             *waited_out = true;
         if (!have && cancel)
             TRY(wait_with_cancel(&fd, operation, cancel, name));
-        else if (!have)
-            TRY(wait_in_flock(fd, operation, name));
+        else if (!have && lock_fd(fd, operation) < 0)
+            return lock_failed(errno, name);
         if (is_still(store, path, fd)) {
             *fd_out = fd_take(&fd);
             return NULL;

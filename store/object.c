@@ -23,12 +23,9 @@ void store_touch(int fd, int64_t mtime_s) {
 static Error *read_manifest(const Store *store, Hash hash, Buf *bytes) {
     StorePath path = object_path(hash, "/manifest");
     AUTO_FD int fd = -1;
-    Error *error = fd_open(store->dirfd, path.text, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, &fd);
-    if (error && (error_errno(error) == ENOENT || error_errno(error) == ENOTDIR || error_errno(error) == ELOOP)) {
-        error_free(error);
+    TRY(store_open_if_there(store, path.text, O_RDONLY, &fd));
+    if (fd < 0)
         return error_new(ERROR_NOT_FOUND, "the tree %s is not in the store %s", hash_hex(hash).text, store->path);
-    }
-    TRY(error);
     struct stat st;
     if (fstat(fd, &st) < 0)
         return error_sys(errno, "cannot look at %s/%s", store->path, path.text);
@@ -91,12 +88,12 @@ static Error *look_at_directory(void *context, Str path, size_t at) {
 }
 
 static Error *look_at_tree(const Store *store, const Tree *tree, bool *intact_out) {
-    AUTO_FD int fd =
-        openat(store->dirfd, object_path(tree->hash, "/tree").text, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    AUTO_FD int fd = -1;
     struct stat st;
+    TRY(store_open_if_there(store, object_path(tree->hash, "/tree").text, O_PATH | O_DIRECTORY, &fd));
     *intact_out = fd >= 0 && fstat(fd, &st) == 0 && directory_matches(&st);
     if (!*intact_out)
-        return fd < 0 && (errno == EMFILE || errno == ENFILE) ? error_sys(errno, "cannot open an object") : NULL;
+        return NULL;
     Look look = {.tree_fd = fd, .intact = true};
     TRY(tree_each_directory(tree->entries, tree->count, look_at_directory, &look));
     for (size_t i = 0; look.intact && i < tree->count; i++)
@@ -143,9 +140,10 @@ typedef struct Listing {
 
 // *out stays NULL where there is no such directory: somebody removed it, and what was in it.
 static Error *open_listing(const Listing *listing, const char *path, DIR **out) {
-    int fd = openat(listing->store->dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd;
+    TRY_CTX(store_open_if_there(listing->store, path, O_RDONLY | O_DIRECTORY, &fd), "%s", listing->store->path);
     if (fd < 0)
-        return errno == ENOENT ? NULL : error_sys(errno, "cannot list %s/%s", listing->store->path, path);
+        return NULL;
     *out = fdopendir(fd);
     if (*out)
         return NULL;

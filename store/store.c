@@ -25,11 +25,21 @@ Error *store_make_layout(int dirfd) {
     return NULL;
 }
 
+Error *store_open_if_there(const Store *store, const char *path, int flags, int *fd_out) {
+    *fd_out = -1;
+    Error *error = fd_open(store->dirfd, path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0, fd_out);
+    int number = error_errno(error);
+    if (number != ENOENT && number != ENOTDIR && number != ELOOP)
+        return error;
+    error_free(error);
+    return NULL;
+}
+
 static Error *read_format(const Store *store, Buf *text) {
-    AUTO_FD int fd = openat(store->dirfd, "format", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0)
-        return errno == ENOENT ? NULL : error_sys(errno, "cannot open %s/format", store->path);
-    TRY_CTX(fd_read_all(fd, text), "%s/format", store->path);
+    AUTO_FD int fd = -1;
+    TRY_CTX(store_open_if_there(store, "format", O_RDONLY, &fd), "%s", store->path);
+    if (fd >= 0)
+        TRY_CTX(fd_read_all(fd, text), "%s/format", store->path);
     return NULL;
 }
 

@@ -82,7 +82,7 @@ static Error *start_session(Store *store) {
     if (mkdirat(store->dirfd, path, 0700) < 0)
         return error_sys(errno, "cannot make the directory %s/%s", store->path, path);
     TRY(fd_open(store->dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, &fd));
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+    if (lock_fd(fd, LOCK_EX | LOCK_NB) < 0)
         return error_sys(errno, "cannot lock the directory %s/%s", store->path, path);
     // A set-group-id bit or a default ACL of the store's parent would come back on every file made below.
     if (fchown(fd, (uid_t)-1, getegid()) < 0 || fchmod(fd, 0700) < 0)
@@ -113,8 +113,9 @@ void store_close_session(Store *store) {
 static Error *sweep_one(const Store *store, const char *name) {
     char path[300];
     snprintf(path, sizeof path, "staging/%s", name);
-    AUTO_FD int fd = openat(store->dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
+    AUTO_FD int fd = -1;
+    TRY(store_open_if_there(store, path, O_RDONLY | O_DIRECTORY, &fd));
+    if (fd >= 0 && lock_fd(fd, LOCK_EX | LOCK_NB) < 0)
         return NULL; // its owner lives
     return fd_remove_tree(store->dirfd, path);
 }
