@@ -668,7 +668,11 @@ Error *resolution_built(Resolution *resolution, StepIndex step, const Record *re
     Error *error = NULL;
     lock(resolution);
     Work *work = work_of(resolution, step);
-    if (work->state != STEP_READY || !hash_eq(work->build_key, record->build_key)) {
+    bool is_asked_for = work->has_build_key && hash_eq(work->build_key, record->build_key);
+    if (is_asked_for && work->state == STEP_PRESENT) {
+        // Somebody looked again between the record's publication and this call: the choice stands.
+        work->origin = STEP_BUILT;
+    } else if (!is_asked_for || work->state != STEP_READY) {
         AUTO_ARENA Arena *arena = arena_new(0);
         Str text = plan_step_text(resolution->plan, step, arena);
         error = error_new(ERROR_MISMATCH, "a result of '%.*s' came for another build key than the one asked for",

@@ -79,7 +79,7 @@ MUST_CHECK Error *resolution_reference_trees(Resolution *resolution, StepIndex s
 // Everything of the step's record that is not the builder's to say: package, version, keys, references, tool version.
 // Outputs, times and network are zero. For a ready step.
 MUST_CHECK Error *resolution_record(Resolution *resolution, StepIndex step, Arena *arena, Record *out);
-// The step was built and its record published.
+// The step was built and its record published. ERROR_MISMATCH when that is not the build key which was asked for.
 MUST_CHECK Error *resolution_built(Resolution *resolution, StepIndex step, const Record *record);
 // The step failed: all that waits for it fails too.
 void resolution_failed(Resolution *resolution, StepIndex step);

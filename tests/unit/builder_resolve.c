@@ -6,6 +6,9 @@
 #include "tests/unit/plan_fixture.h"
 #include "tests/unit/store_helper.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 typedef struct Run {
     Fixture *fixture;
     PlanFixture *packages;
@@ -419,6 +422,62 @@ static void test_refused_requests(void **state) {
     assert_null(resolution);
 }
 
+// ---- from several threads, as jobs of a schedule do ----
+
+typedef struct Crowd {
+    Run run;
+    pthread_mutex_t building; // the test's own parts are for one thread at a time
+    atomic_bool taken[64];
+    atomic_bool failed;
+} Crowd;
+
+static void *work_along(void *context) {
+    Crowd *crowd = context;
+    Resolution *resolution = crowd->run.resolution;
+    while (!resolution_is_done(resolution) && !crowd->failed)
+        for (StepIndex i = 0; i < crowd->run.plan->step_count; i++) {
+            StepResult result;
+            AUTO_ERROR Error *error = resolve_step(resolution, i, &result);
+            if (error)
+                crowd->failed = true;
+            if (error || result.state != STEP_READY || atomic_exchange(&crowd->taken[i], true))
+                continue;
+            pthread_mutex_lock(&crowd->building);
+            if (resolution_step(resolution, i).state == STEP_READY)
+                build_step(&crowd->run, i);
+            pthread_mutex_unlock(&crowd->building);
+        }
+    return NULL;
+}
+
+static void test_threads(void **state) {
+    AUTO_BUF Buf text;
+    buf_init(&text, BUF_NO_LIMIT);
+    for (int i = 0; i < 30; i++)
+        buf_printf(&text, "package p%d\n arg n %d\n build%s\n cmd x\n outputs o\n", i, i,
+                   i == 0 ? "" : i % 3 ? " p0" : " p1 p2");
+    buf_add_cstr(&text, "package all\n build");
+    for (int i = 0; i < 30; i++)
+        buf_printf(&text, " p%d", i);
+    buf_add_cstr(&text, "\n cmd y\n outputs o\nrequest all\n");
+    Crowd *crowd = mem_zalloc(sizeof *crowd);
+    pthread_mutex_init(&crowd->building, NULL);
+    run_start(&crowd->run, *state, buf_cstr(&text), (ResolveOptions){0});
+    pthread_t threads[4];
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, work_along, crowd), 0);
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+        pthread_join(threads[i], NULL);
+    assert_false(crowd->failed);
+    size_t built = 1;
+    for (size_t i = 0; i < crowd->run.built.len; i++)
+        built += crowd->run.built.ptr[i] == ' ';
+    assert_int_equal(built, 31); // each once
+    run_end(&crowd->run);
+    pthread_mutex_destroy(&crowd->building);
+    free(crowd);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         STORE_TEST(test_builds_once),
@@ -441,6 +500,7 @@ int main(void) {
         STORE_TEST(test_unfit_records),
         STORE_TEST(test_wrong_answers),
         STORE_TEST(test_refused_requests),
+        STORE_TEST(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
