@@ -29,7 +29,7 @@ static void report(const Plan *plan, const ChildReport *message) {
 }
 
 void child_fail(const Plan *plan, ChildStep step, size_t index, int mount_log_fd) {
-    ChildReport message = {REPORT_FAILED, step, (uint32_t)index, errno, ""};
+    ChildReport message = {.kind = REPORT_FAILED, .step = step, .index = (uint32_t)index, .error = errno};
     // What fsopen(2)'s descriptor has to say, one message per read, the last one being about what just failed.
     while (mount_log_fd >= 0) {
         ssize_t len = read(mount_log_fd, message.detail, sizeof message.detail - 1);
@@ -193,6 +193,18 @@ static void send_on(pid_t command, int number) {
         kill(command, number);
 }
 
+// Ends whatever the command has left behind, and says so once it is gone. The kernel would do the same at our own end;
+// but then the caller would have to wait until it has also taken the mounts and the network apart.
+static _Noreturn void end_box(const Plan *plan, int status) {
+    kill(-1, SIGKILL);
+    while (waitpid(-1, NULL, 0) > 0 || errno != ECHILD)
+        ;
+    ChildReport message = {.kind = REPORT_ENDED, .error = status};
+    getrusage(RUSAGE_CHILDREN, &message.usage);
+    report(plan, &message);
+    _exit(0);
+}
+
 static _Noreturn void be_init(const Plan *plan, pid_t command) {
     int kept = plan->report_fd;
     close_between(plan, 0, kept - 1);
@@ -201,13 +213,9 @@ static _Noreturn void be_init(const Plan *plan, pid_t command) {
     for (;;) {
         int status;
         pid_t ended;
-        while ((ended = waitpid(-1, &status, WNOHANG)) > 0) {
-            if (ended != command)
-                continue;
-            ChildReport message = {REPORT_ENDED, 0, 0, status, ""};
-            report(plan, &message);
-            _exit(0);
-        }
+        while ((ended = waitpid(-1, &status, WNOHANG)) > 0)
+            if (ended == command)
+                end_box(plan, status);
         siginfo_t info = {0};
         long number = syscall(SYS_rt_sigtimedwait, &all_signals, &info, NULL, (size_t)KERNEL_SIGSET_SIZE);
         // Pid 0 is one that has no number in here: the parent's. What the box itself sends to init is dropped.

@@ -43,13 +43,15 @@ typedef enum ChildStep {
 
 typedef enum ReportKind { REPORT_FAILED = 1, REPORT_ENDED = 2 } ReportKind;
 
-// One write to the report pipe, smaller than PIPE_BUF and so never torn.
+// One write to the report pipe, smaller than PIPE_BUF and so never torn. REPORT_ENDED says more than that the command
+// has ended: that init is the only process left, and has nothing to do but to end.
 typedef struct ChildReport {
     uint32_t kind; // ReportKind
     uint32_t step;
     uint32_t index;
-    int32_t error;    // errno of a failed step; the wait status of an ended command
-    char detail[200]; // what the kernel's mount log says, or ""
+    int32_t error;       // errno of a failed step; the wait status of an ended command
+    char detail[200];    // what the kernel's mount log says, or ""
+    struct rusage usage; // of an ended command: of all that init has waited for
 } ChildReport;
 
 // Never returns. The calling process is alone in its pid namespace, with all signals blocked.

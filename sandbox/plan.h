@@ -85,6 +85,10 @@ void plan_keep(Plan *plan, int fd);
 // Runs a plan that plan_make made from spec.
 MUST_CHECK Error *plan_run(Plan *plan, const SandboxSpec *spec, Cancel *cancel, SandboxResult *out);
 
+// Waits until every init whose box has ended is reaped. A run does not wait for its own: init says that it is the last
+// process before the kernel takes its namespaces apart, which nobody needs to wait for.
+void plan_settle(void);
+
 // A user namespace in which the host's on-disk ids are the box's (user_namespaces(7), mount_setattr(2)), made once per
 // pair and kept for the life of the process. For HOST_ROOT alone.
 MUST_CHECK Error *idmap_userns(uid_t disk_uid, gid_t disk_gid, HostIdentity identity, int *fd_out);

@@ -1,7 +1,8 @@
 // The outside of a box: makes the child by one clone, watches it to its end and says how it ended. Whatever happens
-// here, the function returns only once the child is reaped, which the kernel allows only when nothing of its pid
-// namespace is left.
+// here, the function returns only once nothing that the box ran is left: when init has said that it is alone, or when it
+// is reaped, which the kernel allows only when its pid namespace is empty.
 #include "base/fd.h"
+#include "base/vec.h"
 #include "sandbox/child.h"
 #include "sandbox/watch.h"
 
@@ -10,6 +11,7 @@
 #include <limits.h>
 #include <linux/sched.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -29,6 +31,8 @@ typedef struct Running {
     DiskWatch disk;
     SandboxEnd end; // why we killed it
     bool killed;
+    bool has_report;
+    ChildReport report; // the last one
     Error *error; // of our own doing, such as a log that cannot be written
 } Running;
 
@@ -296,6 +300,20 @@ static int check_limits(Running *running) {
     return wait_ms > INT_MAX ? INT_MAX : (int)wait_ms;
 }
 
+// True when there is one; the child sends one at most, or one of a failed exec and then one of the end.
+static bool read_report(Running *running) {
+    if (running->has_report && running->report.kind == REPORT_FAILED)
+        return true;
+    ChildReport report;
+    if (read(running->report_fd, &report, sizeof report) != sizeof report)
+        return false;
+    report.detail[sizeof report.detail - 1] = '\0';
+    running->report = report;
+    running->has_report = true;
+    return true;
+}
+
+// Returns when the box is over: its last report says so, or its init is gone.
 static void watch_child(Running *running) {
     AUTO_FREE char *bytes = running->output_fd >= 0 ? mem_alloc(OUTPUT_STEP) : NULL;
     bool output_open = running->output_fd >= 0;
@@ -305,16 +323,19 @@ static void watch_child(Running *running) {
         int wait_ms = check_limits(running);
         struct pollfd fds[] = {
             {.fd = running->pidfd, .events = POLLIN},
+            {.fd = running->has_report ? -1 : running->report_fd, .events = POLLIN},
             {.fd = output_open ? running->output_fd : -1, .events = POLLIN},
             {.fd = running->cancel && !running->killed ? running->cancel->fd : -1, .events = POLLIN},
             {.fd = running->spec->signals_fd > 0 ? running->spec->signals_fd : -1, .events = POLLIN},
         };
         if (poll(fds, ARRAY_LEN(fds), wait_ms) < 0)
             continue;
-        if (fds[1].revents)
+        if (fds[2].revents)
             output_open = read_output(running, bytes);
-        if (fds[3].revents)
+        if (fds[4].revents)
             send_signals(running);
+        if ((fds[1].revents & POLLIN) && read_report(running) && running->report.kind == REPORT_ENDED)
+            break;
         if (fds[0].revents)
             break;
     }
@@ -329,35 +350,62 @@ static void watch_child(Running *running) {
 
 // ---- the end ----
 
-static Error *reap(Running *running, SandboxResult *out) {
+static bool reap(int pidfd, int flags, struct rusage *usage) {
     siginfo_t info = {0};
     long done;
     do
-        done = syscall(SYS_waitid, P_PIDFD, running->pidfd, &info, WEXITED | __WALL, &out->usage);
+        done = syscall(SYS_waitid, P_PIDFD, pidfd, &info, WEXITED | __WALL | flags, usage);
     while (done < 0 && errno == EINTR);
-    return done < 0 ? error_sys(errno, "cannot wait for the sandbox") : NULL;
+    return done < 0 || info.si_pid != 0;
 }
 
-static Error *conclude(Running *running, SandboxResult *out) {
-    ChildReport report, ended = {0};
-    bool has_ended = false;
-    while (read(running->report_fd, &report, sizeof report) == sizeof report) {
-        report.detail[sizeof report.detail - 1] = '\0';
-        if (report.kind == REPORT_FAILED)
-            return step_error(running->plan, &report);
-        if (report.kind == REPORT_ENDED) {
-            ended = report;
-            has_ended = true;
-        }
+// Inits that have said their last and were not yet to be reaped then.
+static pthread_mutex_t ending_lock = PTHREAD_MUTEX_INITIALIZER;
+static VEC(int) ending;
+
+static void reap_ending(int flags) {
+    pthread_mutex_lock(&ending_lock);
+    size_t kept = 0;
+    for (size_t i = 0; i < ending.count; i++) {
+        if (reap(ending.items[i], flags, NULL))
+            close(ending.items[i]);
+        else
+            ending.items[kept++] = ending.items[i];
     }
+    ending.count = kept;
+    pthread_mutex_unlock(&ending_lock);
+}
+
+void plan_settle(void) {
+    reap_ending(0);
+}
+
+static void leave_child(Running *running, SandboxResult *out) {
+    if (running->has_report && running->report.kind == REPORT_ENDED) {
+        out->usage = running->report.usage;
+        if (reap(running->pidfd, WNOHANG, NULL))
+            return;
+        pthread_mutex_lock(&ending_lock);
+        vec_push(&ending, fd_take(&running->pidfd));
+        pthread_mutex_unlock(&ending_lock);
+        return;
+    }
+    reap(running->pidfd, 0, &out->usage);
+    read_report(running); // one that came together with the end
+}
+
+static Error *conclude(const Running *running, SandboxResult *out) {
+    bool has_ended = running->has_report && running->report.kind == REPORT_ENDED;
+    if (running->has_report && running->report.kind == REPORT_FAILED)
+        return step_error(running->plan, &running->report);
     if (running->killed && !(has_ended && running->end != SANDBOX_OUTPUT_LIMIT)) {
         out->end = running->end;
         return NULL;
     }
-    if (!has_ended) // init was killed from outside, by a person or for want of memory
-        ended.error = SIGKILL;
-    out->end = WIFEXITED(ended.error) ? SANDBOX_EXITED : SANDBOX_SIGNALLED;
-    out->code = WIFEXITED(ended.error) ? WEXITSTATUS(ended.error) : WTERMSIG(ended.error);
+    // Without a word from init it was killed from outside: by a person, or for want of memory.
+    int status = has_ended ? running->report.error : SIGKILL;
+    out->end = WIFEXITED(status) ? SANDBOX_EXITED : SANDBOX_SIGNALLED;
+    out->code = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
     return NULL;
 }
 
@@ -380,11 +428,10 @@ static Error *run_child(Plan *plan, Running *running, SandboxResult *out) {
     fd_close(&report_write);
     fd_close(&output_write);
     watch_child(running);
-    Error *error = reap(running, out);
+    leave_child(running, out);
     out->wall_ns = clock_ns() - running->began_ns;
     out->network_used = !plan->own_network;
-    if (!error)
-        error = conclude(running, out);
+    Error *error = conclude(running, out);
     if (running->error && error)
         error_free(running->error);
     else if (running->error)
@@ -394,6 +441,7 @@ static Error *run_child(Plan *plan, Running *running, SandboxResult *out) {
 
 Error *plan_run(Plan *plan, const SandboxSpec *spec, Cancel *cancel, SandboxResult *out) {
     *out = (SandboxResult){0};
+    reap_ending(WNOHANG);
     TRY(cancel_check(cancel));
     Running running = {.plan = plan, .spec = spec, .cancel = cancel, .pidfd = -1, .report_fd = -1, .output_fd = -1};
     Error *error = run_child(plan, &running, out);

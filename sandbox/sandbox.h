@@ -109,7 +109,8 @@ typedef struct SandboxResult {
     char network_used; // 0 or 1
 } SandboxResult;
 
-// Runs the box to its end; when it returns, no process of it is alive. An error means that a wall could not be raised
+// Runs the box to its end; when it returns, no process of it is alive but our own init, which may still be ending, holds
+// nothing and is reaped by a later call. An error means that a wall could not be raised
 // (ERROR_SANDBOX with what to do) or that the program could not be executed (ERROR_NOT_FOUND, ERROR_DENIED).
 MUST_CHECK Error *sandbox_run(const SandboxSpec *spec, Cancel *cancel, SandboxResult *out);
 // The host's ids that the processes of a box have: what a private copy must belong to that they are to write. An

@@ -203,7 +203,7 @@ static void probe_write_layer(const char *path) {
 
 static TestBox *box_with_layers(const char *probe, const char *argument, unsigned count) {
     TestBox *box = box_new(probe, argument);
-    char path[2 * PATH_MAX], *names = mem_alloc(count * 8);
+    char path[2 * PATH_MAX], *names = mem_alloc((size_t)count * 16);
     snprintf(path, sizeof path, "%s/layers", case_dir);
     CHECK(mkdir(path, 0700) == 0 || errno == EEXIST, "layers");
     AUTO_FD int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -211,11 +211,11 @@ static TestBox *box_with_layers(const char *probe, const char *argument, unsigne
         snprintf(path, sizeof path, "%u/opt/p%u", i, i);
         error_free(fd_make_dirs(dir, path));
         snprintf(path, sizeof path, "%s/layers/%u/opt", case_dir, i);
-        char text[16];
+        char text[32];
         snprintf(text, sizeof text, "layer %u\n", i);
         write_file(path, "which", text);
-        snprintf(names + (size_t)i * 8, 8, "%u", i);
-        box->layers[i] = (SandboxLayer){fcntl(dir, F_DUPFD_CLOEXEC, 3), names + (size_t)i * 8};
+        snprintf(names + (size_t)i * 16, 16, "%u", i);
+        box->layers[i] = (SandboxLayer){fcntl(dir, F_DUPFD_CLOEXEC, 3), names + (size_t)i * 16};
         if (i > 0) { // one descriptor for all, as the store has it
             close(box->layers[i].dirfd);
             box->layers[i].dirfd = box->layers[0].dirfd;

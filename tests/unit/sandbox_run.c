@@ -280,7 +280,7 @@ static void a_store_may_lie_below_a_private_home(void) {
 }
 
 static void many_layers(unsigned count, bool old) {
-    static char names[TABLE_LAYERS_MAX + 2][8];
+    static char names[TABLE_LAYERS_MAX + 2][16];
     static SandboxLayer layers[TABLE_LAYERS_MAX + 2];
     AUTO_FD int dir = open(case_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     for (unsigned i = 0; i < count; i++) {
@@ -455,11 +455,13 @@ static void threads_run_boxes_at_the_same_time_and_leave_nothing(void) {
     TestBox *box = shell_box("exit 5");
     box_expect(box, SANDBOX_EXITED, 5); // what is made once is made
     box->spec.log_fd = -1;
+    plan_settle();
     unsigned before = count_fds();
     for (int i = 0; i < THREADS; i++)
         CHECK(pthread_create(&threads[i], NULL, run_ten, box) == 0, "thread");
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
+    plan_settle();
     CHECK(count_fds() == before, "%u descriptors, %u before", count_fds(), before);
     errno = 0;
     CHECK(waitpid(-1, NULL, __WALL | WNOHANG) < 0 && errno == ECHILD, "a child is left");
