@@ -12,10 +12,10 @@
 
 typedef struct ClosureEntry {
     Slot slot;
-    bool whole;       // every output
-    StrSlice outputs; // sorted by name; of the whole: every output of slot_spec
-    uint32_t via;     // index of the entry that brought it first, or CLOSURE_DECLARED
-    EdgeKind kind;    // of the edge that brought it first
+    bool whole;                   // every output
+    StrSlice outputs;             // sorted by name; of the whole: every output of slot_spec
+    uint32_t via;                 // index of the entry that brought it first, or CLOSURE_DECLARED
+    EdgeKind kind;                // of the edge that brought it first
     const Dependency *dependency; // the same edge's; NULL: implied by needs.internet, or asked for by the caller
 } ClosureEntry;
 

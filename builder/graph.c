@@ -15,8 +15,8 @@ typedef struct Loader {
     Graph *graph;
     PackageIndex *queue; // packages whose targets are to be loaded
     size_t queue_len, queue_at;
-    bool *loaded;  // edges are made
-    bool *reached; // by way of edges, not merely as a breaker
+    bool *loaded;                 // edges are made
+    bool *reached;                // by way of edges, not merely as a breaker
     const PackageIndex *internet; // packages marked needed_for_internet
     size_t internet_count;
     Map names;
@@ -26,8 +26,8 @@ typedef struct Loader {
 static bool package_runs(const Package *package) {
     if (package->prebuilt)
         return false;
-    bool has_command = package->commands.count > 1 ||
-                       (package->commands.count == 1 && package->commands.items[0].argv.count > 0);
+    bool has_command =
+        package->commands.count > 1 || (package->commands.count == 1 && package->commands.items[0].argv.count > 0);
     return package->input_count > 0 || has_command;
 }
 
@@ -37,8 +37,8 @@ static Error *check_outputs(const PackageSet *set, const Dependency *dependency)
         Str wanted = dependency->outputs.items[i];
         if (package_output(target, wanted))
             continue;
-        Error *error = error_new(ERROR_NOT_FOUND, "package '%.*s' has no output '%.*s'", STR_ARG(target->name),
-                                 STR_ARG(wanted));
+        Error *error =
+            error_new(ERROR_NOT_FOUND, "package '%.*s' has no output '%.*s'", STR_ARG(target->name), STR_ARG(wanted));
         return error_at(error, dependency->span);
     }
     return NULL;
@@ -176,8 +176,7 @@ static void finish_components(Loader *loader) {
     Graph *graph = loader->graph;
     for (uint32_t c = 0; c < graph->component_count; c++) {
         Component *component = &graph->components[c];
-        qsort_r(component->members, component->count, sizeof(PackageIndex), by_name,
-                loader->set->packages);
+        qsort_r(component->members, component->count, sizeof(PackageIndex), by_name, loader->set->packages);
         component->staged = has_build_edge_inside(graph, c);
         component->last_stage = component->staged ? STAGE_LAST : STAGE_ONLY;
     }
@@ -303,7 +302,8 @@ Slot slot_at_build(const Graph *graph, Slot from, const Edge *edge) {
 bool edge_in_root(const Graph *graph, Slot from, const Edge *edge) {
     if (!graph->nodes[slot_package(graph, from)].runs)
         return false;
-    if (edge->kind == EDGE_BUILD || slot_at_build(graph, from, edge).stage != from.stage || !is_inside(graph, from, edge))
+    if (edge->kind == EDGE_BUILD || slot_at_build(graph, from, edge).stage != from.stage ||
+        !is_inside(graph, from, edge))
         return true;
     const GraphNode *target = &graph->nodes[edge->to], *own = &graph->nodes[from.member];
     return from.stage == STAGE_BREAKER ? target->breaker_cycle != own->breaker_cycle

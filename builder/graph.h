@@ -31,12 +31,12 @@ typedef struct Edge {
 #define COMPONENT_NONE UINT32_MAX
 
 typedef struct GraphNode {
-    const Edge *edges;      // build edges in order of the spec, then runtime edges, then internet edges
+    const Edge *edges; // build edges in order of the spec, then runtime edges, then internet edges
     uint32_t edge_count;
-    uint32_t build_count;   // how many of them are build edges
-    uint32_t component;     // COMPONENT_NONE: not reached
-    bool runs;              // its build runs commands in a root; false for prebuilt packages and pure collections
-    StrSlice output_names;  // sorted
+    uint32_t build_count;  // how many of them are build edges
+    uint32_t component;    // COMPONENT_NONE: not reached
+    bool runs;             // its build runs commands in a root; false for prebuilt packages and pure collections
+    StrSlice output_names; // sorted
     // Equal for two packages exactly when a cycle of runtime and internet edges joins them; the second is about stage
     // 0, in which breakers stand for their packages.
     uint32_t runtime_cycle, breaker_cycle;

@@ -18,10 +18,9 @@ static Error *check_breaker_output(const Graph *graph, PackageIndex from, const 
         Str wanted = edge->dependency->outputs.items[i];
         if (package_output(breaker, wanted))
             continue;
-        Error *error = error_new(ERROR_INVALID,
-                                 "breaker '%.*s' has no output '%.*s', which '%.*s' asks of '%.*s' on a cycle",
-                                 STR_ARG(breaker->name), STR_ARG(wanted), STR_ARG(graph->set->packages[from].name),
-                                 STR_ARG(target->name));
+        Error *error = error_new(
+            ERROR_INVALID, "breaker '%.*s' has no output '%.*s', which '%.*s' asks of '%.*s' on a cycle",
+            STR_ARG(breaker->name), STR_ARG(wanted), STR_ARG(graph->set->packages[from].name), STR_ARG(target->name));
         error = error_at(error, edge->dependency->span);
         return error_hint(error, "give '%.*s' (%.*s:%u) an output of that name", STR_ARG(breaker->name),
                           STR_ARG(breaker->span.file), breaker->span.line);
@@ -171,8 +170,10 @@ static Error *missing_breaker(const StageZero *zero, uint32_t start, uint32_t *c
     error = error_at(error, first->dependency ? first->dependency->span : package->span);
     if (package->breaker != PACKAGE_NONE) {
         const Package *breaker = &graph->set->packages[package->breaker];
-        return error_hint(error, "'%.*s' is to break this cycle, but needs it itself: a breaker must need none of it to "
-                          "be built, as a prebuilt one does", STR_ARG(breaker->name));
+        return error_hint(error,
+                          "'%.*s' is to break this cycle, but needs it itself: a breaker must need none of it to "
+                          "be built, as a prebuilt one does",
+                          STR_ARG(breaker->name));
     }
     return error_hint(error, "give one of them `replace_on_cycle`: a package that needs none of them to be built, such "
                              "as a prebuilt one");
@@ -192,8 +193,7 @@ static Error *check_stage_zero(const Graph *graph, uint32_t index) {
     // Of all cycles the shortest is the easiest to understand; of equals the first by name.
     uint32_t best = UINT32_MAX, best_len = UINT32_MAX;
     for (uint32_t i = 0; i < n; i += 2) {
-        uint32_t len =
-            sizes[zero.cycle[i]] > 1 ? shortest_way_round(&zero, i, came_by, came_from, queue) : UINT32_MAX;
+        uint32_t len = sizes[zero.cycle[i]] > 1 ? shortest_way_round(&zero, i, came_by, came_from, queue) : UINT32_MAX;
         if (len < best_len) {
             best = i;
             best_len = len;

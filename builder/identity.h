@@ -21,8 +21,8 @@ Hash spec_key(const SpecKeys *keys, Slot slot);
 
 // One tree of a composed root.
 typedef struct RootTree {
-    uint32_t step;  // of the plan that the root belongs to
-    Str package;    // the member's name, also in stage 0
+    uint32_t step; // of the plan that the root belongs to
+    Str package;   // the member's name, also in stage 0
     Str output;
     Hash tree;
 } RootTree;

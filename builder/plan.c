@@ -107,8 +107,8 @@ Error *plan_add_test_root(Plan *plan, StepIndex index, size_t test_index, PlanIn
         const Dependency *dependency = &test->deps.items[i];
         requests[i + 1] = (ClosureRequest){dependency->package, dependency->is_subset, dependency->outputs};
     }
-    TRY_CTX(plan_add_root(plan, requests, test->deps.count + 1, STEP_FOR_TEST_OF, index, out),
-            "test '%.*s' of '%.*s'", STR_ARG(test->name), STR_ARG(step->package->name));
+    TRY_CTX(plan_add_root(plan, requests, test->deps.count + 1, STEP_FOR_TEST_OF, index, out), "test '%.*s' of '%.*s'",
+            STR_ARG(test->name), STR_ARG(step->package->name));
     return NULL;
 }
 

@@ -12,10 +12,10 @@
 
 typedef struct Work {
     StepState state;
-    bool demanded;  // persists when a pass starts over
-    bool test_only; // wanted by tests alone
+    bool demanded;       // persists when a pass starts over
+    bool test_only;      // wanted by tests alone
     bool begun, decided; // in this pass
-    bool looked_up; // by_spec is what the store has under the spec key, or NULL
+    bool looked_up;      // by_spec is what the store has under the spec key, or NULL
     const Record *by_spec;
     bool has_references;
     Closure references;

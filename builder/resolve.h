@@ -74,8 +74,8 @@ MUST_CHECK Error *resolution_root_trees(const Resolution *resolution, PlanInputs
                                         const RootTree **out, size_t *count_out);
 // The trees that a result of the step is tied to: what its own runtime dependencies brought into its root (in a staged
 // component those of the stage before). With the new artifact itself they are where its symlinks have to lead.
-MUST_CHECK Error *resolution_reference_trees(Resolution *resolution, StepIndex step, Arena *arena,
-                                             const RootTree **out, size_t *count_out);
+MUST_CHECK Error *resolution_reference_trees(Resolution *resolution, StepIndex step, Arena *arena, const RootTree **out,
+                                             size_t *count_out);
 // Everything of the step's record that is not the builder's to say: package, version, keys, references, tool version.
 // Outputs, times and network are zero. For a ready step.
 MUST_CHECK Error *resolution_record(Resolution *resolution, StepIndex step, Arena *arena, Record *out);

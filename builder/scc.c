@@ -33,9 +33,9 @@ Adjacency adjacency_end(AdjacencyBuilder *builder) {
 
 typedef struct Search {
     Adjacency graph;
-    uint32_t *order, *low;  // by node; order UNSEEN until it is entered
-    uint32_t *next;         // by node: the next edge to look at
-    uint32_t *path, *open;  // stacks of nodes: being visited; without a component yet
+    uint32_t *order, *low; // by node; order UNSEEN until it is entered
+    uint32_t *next;        // by node: the next edge to look at
+    uint32_t *path, *open; // stacks of nodes: being visited; without a component yet
     uint32_t path_len, open_len, entered, found;
     uint32_t *components; // UNSEEN while open
 } Search;

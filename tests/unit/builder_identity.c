@@ -80,8 +80,8 @@ static const struct {
     {"package app\n", "package app\n allow dns\n", BOTH},
     {"package app\n", "package app\n prefer tool\n", BOTH},
     {"package app\n", "package app\n prefer nothing\n", BOTH},
-    {" source app.tar.gz bytes extract\n local build.sh text\n", " local build.sh text\n source app.tar.gz bytes extract\n",
-     BOTH},
+    {" source app.tar.gz bytes extract\n local build.sh text\n",
+     " local build.sh text\n source app.tar.gz bytes extract\n", BOTH},
     // edges
     {"tool:one", "tool:two", SPEC},
     {"tool:one", "tool:one+two", SPEC},
@@ -100,9 +100,9 @@ static const struct {
     {"package app\n", "package app\n version 1.2.3\n", NONE},
     {"package app\n", "# a comment\n\npackage app\n", NONE},
     {"package app\n", "package app\n test tool lib\n", NONE},
-    {"package app\n", "package app\n breaker tool\n", NONE}, // on no cycle
+    {"package app\n", "package app\n breaker tool\n", NONE},            // on no cycle
     {"package app\n", "package other\n prebuilt\npackage app\n", NONE}, // another place in the set
-    {"package certs\n", "package certs\n source x y\n", NONE}, // not needed
+    {"package certs\n", "package certs\n source x y\n", NONE},          // not needed
     {"package certs\n", "package more-certs\n certificates\n prebuilt\npackage certs\n", NONE},
     {"package tool\n", "package tool\n version 9\n", NONE},
 };
@@ -112,7 +112,8 @@ static void test_edits(void **state) {
     Both before = keys_of_text(base);
     for (size_t i = 0; i < ARRAY_LEN(edits); i++) {
         Both after = keys_of_edit(edits[i].from, edits[i].to);
-        unsigned effect = (hash_eq(before.spec, after.spec) ? 0 : SPEC) | (hash_eq(before.build, after.build) ? 0 : BUILD);
+        unsigned effect =
+            (hash_eq(before.spec, after.spec) ? 0 : SPEC) | (hash_eq(before.build, after.build) ? 0 : BUILD);
         if (effect != edits[i].effect)
             fail_msg("'%s' for '%s': effect %u, not %u", edits[i].to, edits[i].from, effect, (unsigned)edits[i].effect);
     }
@@ -202,7 +203,8 @@ static void test_components(void **state) {
         AUTO_ARENA Arena *arena = arena_new(0);
         const char *at = strstr(cycle, changes[i][0]);
         assert_non_null(at);
-        Str changed = arena_printf(arena, "%.*s%s%s", (int)(at - cycle), cycle, changes[i][1], at + strlen(changes[i][0]));
+        Str changed =
+            arena_printf(arena, "%.*s%s%s", (int)(at - cycle), cycle, changes[i][1], at + strlen(changes[i][0]));
         PlanFixture *fixtures[2] = {fixture_read(arena, str_from(cycle)), fixture_read(arena, changed)};
         Hash keys[2][3][3];
         for (size_t f = 0; f < 2; f++) {
@@ -224,8 +226,11 @@ static void test_components(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_edits),      cmocka_unit_test(test_no_two_alike), cmocka_unit_test(test_what_is_in_no_key),
-        cmocka_unit_test(test_build_keys), cmocka_unit_test(test_components),
+        cmocka_unit_test(test_edits),
+        cmocka_unit_test(test_no_two_alike),
+        cmocka_unit_test(test_what_is_in_no_key),
+        cmocka_unit_test(test_build_keys),
+        cmocka_unit_test(test_components),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

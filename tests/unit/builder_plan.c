@@ -63,8 +63,8 @@ static void test_json(void **state) {
     (void)state;
     AUTO_ARENA Arena *arena = arena_new(0);
     PlanFixture *fixture = fixture_read(arena, STR("package app\n build gcc:cc\n cmd make\n outputs bin\n"
-                                               "package gcc\n build gcc\n breaker seed\n cmd x\n outputs cc lib\n"
-                                               "package seed\n prebuilt\n outputs cc lib\nrequest app\n"));
+                                                   "package gcc\n build gcc\n breaker seed\n cmd x\n outputs cc lib\n"
+                                                   "package seed\n prebuilt\n outputs cc lib\nrequest app\n"));
     Graph *graph;
     Plan *plan;
     assert_null(fixture_graph(fixture, &graph));
@@ -81,14 +81,21 @@ static void test_json(void **state) {
     assert_string_equal(
         text.ptr,
         "{\"schema\": \"minimal.plan.1\", \"steps\": [{\"package\": \"gcc\", \"stage\": 0, \"artifact\": false, "
-        "\"kind\": \"prebuilt\", \"spec\": \"seed\", \"version\": \"\", \"spec_key\": \"k\", \"reason\": \"in-root-of\", "
-        "\"wanted_by\": 1, \"root\": []}, {\"package\": \"gcc\", \"stage\": 1, \"artifact\": false, \"kind\": \"build\", "
-        "\"spec\": \"gcc\", \"version\": \"\", \"spec_key\": \"k\", \"reason\": \"in-root-of\", \"wanted_by\": 2, \"root\": "
+        "\"kind\": \"prebuilt\", \"spec\": \"seed\", \"version\": \"\", \"spec_key\": \"k\", \"reason\": "
+        "\"in-root-of\", "
+        "\"wanted_by\": 1, \"root\": []}, {\"package\": \"gcc\", \"stage\": 1, \"artifact\": false, \"kind\": "
+        "\"build\", "
+        "\"spec\": \"gcc\", \"version\": \"\", \"spec_key\": \"k\", \"reason\": \"in-root-of\", \"wanted_by\": 2, "
+        "\"root\": "
         "[{\"step\": 0, \"whole\": true, \"outputs\": [\"cc\", \"lib\"]}]}, {\"package\": \"gcc\", \"stage\": 2, "
-        "\"artifact\": true, \"kind\": \"build\", \"spec\": \"gcc\", \"version\": \"\", \"spec_key\": \"k\", \"reason\": "
-        "\"in-root-of\", \"wanted_by\": 3, \"root\": [{\"step\": 1, \"whole\": true, \"outputs\": [\"cc\", \"lib\"]}]}, "
-        "{\"package\": \"app\", \"stage\": 1, \"artifact\": true, \"kind\": \"build\", \"spec\": \"app\", \"version\": \"\", "
-        "\"spec_key\": \"k\", \"reason\": \"requested\", \"wanted_by\": null, \"root\": [{\"step\": 2, \"whole\": false, "
+        "\"artifact\": true, \"kind\": \"build\", \"spec\": \"gcc\", \"version\": \"\", \"spec_key\": \"k\", "
+        "\"reason\": "
+        "\"in-root-of\", \"wanted_by\": 3, \"root\": [{\"step\": 1, \"whole\": true, \"outputs\": [\"cc\", "
+        "\"lib\"]}]}, "
+        "{\"package\": \"app\", \"stage\": 1, \"artifact\": true, \"kind\": \"build\", \"spec\": \"app\", \"version\": "
+        "\"\", "
+        "\"spec_key\": \"k\", \"reason\": \"requested\", \"wanted_by\": null, \"root\": [{\"step\": 2, \"whole\": "
+        "false, "
         "\"outputs\": [\"cc\"]}]}], \"requested\": [{\"step\": 3, \"runtime\": [{\"step\": 3, \"whole\": true, "
         "\"outputs\": [\"bin\"]}]}]}");
 }
@@ -98,8 +105,8 @@ static void test_lazy(void **state) {
     (void)state;
     AUTO_ARENA Arena *arena = arena_new(0);
     PlanFixture *fixture = fixture_read(arena, STR("package app\n build cc\n run lib\n cmd make\n"
-                                               "package lib\n build cc\n cmd make\n"
-                                               "package cc\n prebuilt\nrequest app\n"));
+                                                   "package lib\n build cc\n cmd make\n"
+                                                   "package cc\n prebuilt\nrequest app\n"));
     Graph *graph;
     Plan *plan;
     assert_null(fixture_graph(fixture, &graph));

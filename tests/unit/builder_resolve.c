@@ -1,6 +1,6 @@
 // Resolution against a real store, with a builder that "builds" by writing one small file per output. The file's bytes
-// are name, output and `version`: as attrs are in no key, a fixture can keep a key and change the bytes (a build that is
-// not reproducible), or change the key with `arg` and keep the bytes.
+// are name, output and `version`: as attrs are in no key, a fixture can keep a key and change the bytes (a build that
+// is not reproducible), or change the key with `arg` and keep the bytes.
 #include "base/path.h"
 #include "builder/resolve.h"
 #include "tests/unit/plan_fixture.h"
@@ -31,10 +31,9 @@ static void run_end(Run *run) {
 }
 
 static Hash output_tree(Run *run, const Package *package, Str output) {
-    const char *dir =
-        arena_printf(run->fixture->arena, "made/%.*s.%.*s.%.*s", STR_ARG(package->name), STR_ARG(output),
-                     STR_ARG(package->version))
-            .ptr;
+    const char *dir = arena_printf(run->fixture->arena, "made/%.*s.%.*s.%.*s", STR_ARG(package->name), STR_ARG(output),
+                                   STR_ARG(package->version))
+                          .ptr;
     const char *file = arena_printf(run->fixture->arena, "%s/file", dir).ptr;
     write_file(run->fixture, file, dir, 0644);
     return add_tree(run->fixture, dir, false).hash;
@@ -47,8 +46,8 @@ static void build_step(Run *run, StepIndex step) {
     ok(resolution_record(run->resolution, step, arena, &record));
     RecordOutput *outputs = ARENA_ARRAY(arena, RecordOutput, package->output_count);
     for (size_t i = 0; i < package->output_count; i++)
-        outputs[i] = (RecordOutput){
-            .name = package->outputs[i].name, .tree = output_tree(run, package, package->outputs[i].name)};
+        outputs[i] = (RecordOutput){.name = package->outputs[i].name,
+                                    .tree = output_tree(run, package, package->outputs[i].name)};
     record.outputs = outputs;
     record.output_count = package->output_count;
     record.built_at_s = 1;
@@ -332,8 +331,10 @@ static void test_built_by_another(void **state) {
     run_end(&second);
 }
 
-#define WITH_TEST CHAIN("", " test shell cc") "package shell\n build cc\n cmd x\n outputs sh\n test nothing\n"         \
-                                              "package nothing\n prebuilt\n outputs none\n"
+#define WITH_TEST                                                                                                      \
+    CHAIN("", " test shell cc")                                                                                        \
+    "package shell\n build cc\n cmd x\n outputs sh\n test nothing\n"                                                   \
+    "package nothing\n prebuilt\n outputs none\n"
 
 // What tests need is made when the artifact is, and never asked for when it is there.
 static void test_tests(void **state) {
@@ -390,7 +391,8 @@ static void test_wrong_answers(void **state) {
     const RootTree *trees;
     size_t count;
     StepIndex app = step_named(&run, "app"), cc = step_named(&run, "cc");
-    assert_fails(NULL, resolution_root_trees(run.resolution, run.plan->steps[app]->root, fixture->arena, &trees, &count),
+    assert_fails(NULL,
+                 resolution_root_trees(run.resolution, run.plan->steps[app]->root, fixture->arena, &trees, &count),
                  ERROR_NOT_FOUND, "'cc' is not present");
     Record record;
     ok(resolution_record(run.resolution, cc, fixture->arena, &record));
@@ -413,12 +415,13 @@ static void test_refused_requests(void **state) {
                                  &(ResolveOptions){0}, &plan, &resolution),
                  ERROR_NOT_FOUND, "package 'a' has no output 'bin'");
     packages = fixture_read(fixture->arena, STR("package a\n build a\n cmd x\nrequest a\n"));
-    assert_fails(NULL,
-                 resolve_request(fixture->arena, &packages->set, packages->requests, 1, fixture->store,
-                                 &(ResolveOptions){0}, &plan, &resolution),
-                 ERROR_INVALID,
-                 "a.ncl:2:1: missing breaker in a cycle: a -> a (a.ncl:2)\nhint: give one of them `replace_on_cycle`: a "
-                 "package that needs none of them to be built, such as a prebuilt one");
+    assert_fails(
+        NULL,
+        resolve_request(fixture->arena, &packages->set, packages->requests, 1, fixture->store, &(ResolveOptions){0},
+                        &plan, &resolution),
+        ERROR_INVALID,
+        "a.ncl:2:1: missing breaker in a cycle: a -> a (a.ncl:2)\nhint: give one of them `replace_on_cycle`: a "
+        "package that needs none of them to be built, such as a prebuilt one");
     assert_null(resolution);
 }
 
@@ -455,7 +458,9 @@ static void test_threads(void **state) {
     buf_init(&text, BUF_NO_LIMIT);
     for (int i = 0; i < 30; i++)
         buf_printf(&text, "package p%d\n arg n %d\n build%s\n cmd x\n outputs o\n", i, i,
-                   i == 0 ? "" : i % 3 ? " p0" : " p1 p2");
+                   i == 0  ? ""
+                   : i % 3 ? " p0"
+                           : " p1 p2");
     buf_add_cstr(&text, "package all\n build");
     for (int i = 0; i < 30; i++)
         buf_printf(&text, " p%d", i);
