@@ -25,8 +25,6 @@ UNREAD = {"doc", "man", "info", "locale", "lintian", "doc-base", "bug", "menu", 
           "emacs", "pixmaps", "applications", "icons", "polkit-1", "metainfo", "common-licenses"}
 # Single files that are large and that nothing calls.
 UNUSED = re.compile(r"usr/bin/(x86_64-linux-gnu-)?lto-dump-\d+$")
-# Dependencies that only maintainer scripts have, and packages that are nothing but documentation.
-NOT_NEEDED = {"gcc-12-base"}
 
 
 def read_table(name):
@@ -70,13 +68,28 @@ def kept_globs(paths):
 def dependencies(deb, wanted):
     fields = subprocess.run(["dpkg-deb", "-f", deb, "Pre-Depends", "Depends"], check=True, stdout=subprocess.PIPE)
     names = re.findall(r"(?:^|[,|:]\s*|\n\s*)([a-z0-9][a-z0-9.+-]+)", fields.stdout.decode())
-    return sorted({n for n in names if n in wanted} - NOT_NEEDED)
+    return {n for n in names if n in wanted}
+
+
+def through(names, depends, empty):
+    """The names, with each empty package replaced by what it depends on."""
+    found, todo, seen = set(), list(names), set()
+    while todo:
+        name = todo.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if name in empty:
+            todo += depends[name]
+        else:
+            found.add(name)
+    return sorted(found)
 
 
 def pin(deb_dir):
     wanted = read_table("wanted.tsv")
     names = {row["package"] for row in wanted}
-    lines = ["package\tversion\tpath\tsha256\tsize\tdepends\tkeep"]
+    rows, depends, empty = [], {}, set()
     for row in sorted(wanted, key=lambda r: r["package"]):
         deb = os.path.join(deb_dir, os.path.basename(row["path"]))
         with open(deb, "rb") as file:
@@ -84,12 +97,17 @@ def pin(deb_dir):
         if digest != row["sha256"]:
             sys.exit(f"{deb}: sha256 is {digest}, wanted.tsv says {row['sha256']}")
         globs = kept_globs(files_of(deb))
-        if not globs or row["package"] in NOT_NEEDED:
-            continue
+        depends[row["package"]] = dependencies(deb, names)
         version = subprocess.run(["dpkg-deb", "-f", deb, "Version"], check=True, stdout=subprocess.PIPE)
-        lines.append("\t".join([row["package"], version.stdout.decode().strip(), row["path"], digest,
-                                str(os.path.getsize(deb)), " ".join(dependencies(deb, names)) or "-",
-                                " ".join(globs)]))
+        if globs:
+            rows.append([row["package"], version.stdout.decode().strip(), row["path"], digest,
+                         str(os.path.getsize(deb)), "", " ".join(globs)])
+        else:
+            empty.add(row["package"])  # nothing but documentation, or a name for others
+    lines = ["package\tversion\tpath\tsha256\tsize\tdepends\tkeep"]
+    for row in rows:
+        row[5] = " ".join(through(depends[row[0]], depends, empty)) or "-"
+        lines.append("\t".join(row))
     with open(os.path.join(HERE, "pins.tsv"), "w", encoding="utf-8") as out:
         out.write("\n".join(lines) + "\n")
 
