@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-enum { FIXTURE_LIST_MAX = 64 };
+enum { FIXTURE_LIST_MAX = 96 };
 
 typedef struct FixturePackage {
     Package package;
@@ -31,7 +31,7 @@ typedef struct FixturePackage {
 typedef struct PlanFixture {
     Arena *arena;
     PackageSet set;
-    FixturePackage *parts[256];
+    FixturePackage *parts[1024];
     ClosureRequest requests[FIXTURE_LIST_MAX];
     size_t request_count;
     bool with_tests;
