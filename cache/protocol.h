@@ -18,6 +18,7 @@ enum {
     PROTOCOL_PATH_MAX = 4096,
     PROTOCOL_VALIDATOR_MAX = 512,
     PROTOCOL_TEXT_MAX = 4096,
+    PROTOCOL_HINT_MAX = 1024,
 };
 // Descriptors that the worker starts with, besides 0, 1 and 2.
 enum { WORKER_FD_SOCKET = 3, WORKER_FD_FILE = 4, WORKER_FD_DIR = 5 };
@@ -61,7 +62,7 @@ typedef struct WorkerAnswer {
     uint8_t flags;
     uint16_t http_status;
     uint32_t retry_after_s;
-    Str text;
+    Str text, hint;
 } WorkerAnswer;
 
 // ---- writing ----
@@ -77,6 +78,10 @@ static inline void protocol_begin(Buf *out, MessageType type) {
 static inline void protocol_add_str(Buf *out, Str s) {
     buf_add_u32(out, (uint32_t)s.len);
     buf_add_str(out, s);
+}
+
+static inline Str protocol_cut(Str s, size_t max) {
+    return s.len > max ? str_slice(s, 0, max) : s;
 }
 
 static inline void protocol_add_request(Buf *out, const WorkerRequest *request) {
@@ -110,8 +115,8 @@ static inline void protocol_add_answer(Buf *out, const WorkerAnswer *answer) {
         buf_add_u8(out, (uint8_t)(answer->http_status & 0xff));
         buf_add_u8(out, (uint8_t)(answer->http_status >> 8));
         buf_add_u32(out, answer->retry_after_s);
-        protocol_add_str(out, answer->text.len > PROTOCOL_TEXT_MAX ? str_slice(answer->text, 0, PROTOCOL_TEXT_MAX)
-                                                                   : answer->text);
+        protocol_add_str(out, protocol_cut(answer->text, PROTOCOL_TEXT_MAX));
+        protocol_add_str(out, protocol_cut(answer->hint, PROTOCOL_HINT_MAX));
         return;
     }
     buf_add_u64(out, answer->a);
@@ -206,6 +211,7 @@ static inline bool protocol_read_answer(Str message, WorkerAnswer *out) {
         out->http_status = (uint16_t)protocol_take(&in, 2);
         out->retry_after_s = (uint32_t)protocol_take(&in, 4);
         out->text = protocol_take_str(&in, PROTOCOL_TEXT_MAX);
+        out->hint = protocol_take_str(&in, PROTOCOL_HINT_MAX);
         in.bad = in.bad || out->errno_value > 4095 || out->flags > (FAILED_AGAIN | FAILED_RESTART);
     } else if (out->type == MESSAGE_HEAD || out->type == MESSAGE_PROGRESS || out->type == MESSAGE_DONE) {
         out->a = protocol_take(&in, 8);

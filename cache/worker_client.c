@@ -169,23 +169,31 @@ static ErrorKind believable(ErrorKind kind) {
     return ERROR_SYSTEM;
 }
 
+// What a worker says is printed to people: without anything that a terminal would obey.
+static void add_harmless(Buf *out, Str said) {
+    for (size_t i = 0; i < said.len; i++) {
+        unsigned char c = (unsigned char)said.ptr[i];
+        buf_add_byte(out, c == '\n' ? ' ' : c < 0x20 || c == 0x7f ? '?' : (char)c);
+    }
+}
+
 static Error *worker_error(const WorkerAnswer *answer) {
-    AUTO_BUF Buf text;
+    AUTO_BUF Buf text, hint;
     buf_init(&text, PROTOCOL_TEXT_MAX);
+    buf_init(&hint, PROTOCOL_HINT_MAX);
     Str said = answer->text;
     ErrorKind kind = believable(answer->kind);
-    if (kind == ERROR_SYSTEM && answer->errno_value) { // error_sys adds the reason itself
+    bool system = kind == ERROR_SYSTEM && answer->errno_value != 0;
+    if (system) { // error_sys adds the reason itself
         Str reason = str_from(strerror((int)answer->errno_value));
         if (str_ends_with(said, reason) && said.len > reason.len + 2)
             said.len -= reason.len + 2;
     }
-    for (size_t i = 0; i < said.len; i++) {
-        unsigned char c = (unsigned char)said.ptr[i];
-        buf_add_byte(&text, c == '\n' ? ' ' : c < 0x20 || c == 0x7f ? '?' : (char)c);
-    }
-    if (kind == ERROR_SYSTEM && answer->errno_value)
-        return error_sys((int)answer->errno_value, "%s", buf_cstr(&text));
-    return error_new(kind, "%s", buf_cstr(&text));
+    add_harmless(&text, said);
+    add_harmless(&hint, answer->hint);
+    Error *error = system ? error_sys((int)answer->errno_value, "%s", buf_cstr(&text))
+                          : error_new(kind, "%s", buf_cstr(&text));
+    return hint.len ? error_hint(error, "%s", buf_cstr(&hint)) : error;
 }
 
 static Error *count_message(Call *call) {
@@ -212,7 +220,7 @@ static Error *take_answer(Call *call, size_t len, bool *last_out) {
     *last_out = true;
     call->end->answered = true;
     Error *error = answer.type == MESSAGE_FAILED ? worker_error(&answer) : NULL;
-    answer.text = answer.validator = STR_NULL;
+    answer.text = answer.hint = answer.validator = STR_NULL;
     call->end->answer = answer;
     return error;
 }

@@ -56,12 +56,13 @@ bool session_progress(Session *session, uint64_t done, uint64_t total) {
 void session_fail(Session *session, Error *error, WorkerAnswer how) {
     AUTO_BUF Buf text;
     buf_init(&text, BUF_NO_LIMIT);
-    // A failed system call's own text is its cause's last words; the parent gets the number beside it.
-    error_format(error, &text);
+    for (const Error *link = error; link; link = error_cause(link))
+        buf_printf(&text, "%s%s", link == error ? "" : ": ", error_text(link));
     how.type = MESSAGE_FAILED;
     how.kind = error_kind(error);
     how.errno_value = (uint32_t)error_errno(error);
     how.text = buf_str(&text);
+    how.hint = str_from(error_get_hint(error));
     session_answer(session, &how);
     error_free(error);
 }

@@ -76,6 +76,11 @@ static Error *reader_error(Unpack *unpack, struct archive *archive) {
     return error_new(ERROR_INVALID, "damaged or truncated archive: %s", text ? name_show(str_from(text)).text : "?");
 }
 
+static bool is_unrecognized(const Unpack *unpack, struct archive *archive) {
+    const char *text = archive_error_string(archive);
+    return !unpack->error && text && strcmp(text, "Unrecognized archive format") == 0;
+}
+
 static Error *spend(Unpack *unpack, uint64_t bytes) {
     if (bytes > unpack->expanded_max - unpack->expanded)
         return error_new(ERROR_LIMIT,
@@ -345,18 +350,14 @@ static Error *take_entry(Unpack *unpack, struct archive *archive, struct archive
                                                           : "thing of unknown kind");
 }
 
-static Error *take_entries(Unpack *unpack, struct archive *archive, const char *not_an_archive) {
+static Error *take_entries(Unpack *unpack, struct archive *archive) {
     for (;;) {
         struct archive_entry *entry;
         int result = archive_read_next_header(archive, &entry);
         if (result == ARCHIVE_EOF)
             return NULL;
-        if (!header_is_fine(archive, result)) {
-            const char *text = archive_error_string(archive);
-            if (unpack->entries == 0 && !unpack->error && text && strcmp(text, "Unrecognized archive format") == 0)
-                return error_new(ERROR_INVALID, "%s", not_an_archive);
+        if (!header_is_fine(archive, result))
             return reader_error(unpack, archive);
-        }
         if (++unpack->entries > unpack->entries_max)
             return error_new(ERROR_LIMIT, "has more than %llu entries", (unsigned long long)unpack->entries_max);
         TRY(check_alive(unpack));
@@ -382,6 +383,12 @@ static Error *drain(Unpack *unpack, struct archive *archive, Layer *layer) {
     return got < 0 ? reader_error(unpack, archive) : NULL;
 }
 
+static Error *no_tar_error(const char *compressed) {
+    if (compressed)
+        return error_new(ERROR_INVALID, "is a single file compressed with %s, not an archive", compressed);
+    return error_new(ERROR_INVALID, "is not an archive in a format that is enabled (tar, zip, .deb)");
+}
+
 static Error *unpack_tar(Unpack *unpack, Layer *file) {
     AUTO_READER struct archive *decompressor = reader_new();
     const char *compressed = NULL;
@@ -390,14 +397,8 @@ static Error *unpack_tar(Unpack *unpack, Layer *file) {
     AUTO_READER struct archive *tar = reader_new();
     archive_read_support_format_tar(tar);
     if (reader_open(tar, &layer) != ARCHIVE_OK)
-        return reader_error(unpack, tar);
-    AUTO_BUF Buf what;
-    buf_init(&what, BUF_NO_LIMIT);
-    if (compressed)
-        buf_printf(&what, "is a single file compressed with %s, not an archive", compressed);
-    else
-        buf_add_cstr(&what, "is not an archive in a format that is enabled (tar, zip, .deb)");
-    TRY(take_entries(unpack, tar, buf_cstr(&what)));
+        return is_unrecognized(unpack, tar) ? no_tar_error(compressed) : reader_error(unpack, tar);
+    TRY(take_entries(unpack, tar));
     TRY(check_end_mark(&layer));
     return drain(unpack, tar, &layer);
 }
@@ -409,9 +410,11 @@ static Error *unpack_zip(Unpack *unpack, Layer *file) {
     locale_t before = utf8_locale ? uselocale(utf8_locale) : (locale_t)0;
     Error *error = NULL;
     if (reader_open(zip, file) != ARCHIVE_OK)
-        error = reader_error(unpack, zip);
+        error = is_unrecognized(unpack, zip)
+                    ? error_new(ERROR_INVALID, "damaged or truncated archive: a zip without entries or central directory")
+                    : reader_error(unpack, zip);
     if (!error)
-        error = take_entries(unpack, zip, "damaged or truncated archive: a zip without its central directory");
+        error = take_entries(unpack, zip);
     if (utf8_locale)
         uselocale(before);
     return error;
