@@ -25,21 +25,27 @@ const char *artifact_path(const Paths *paths, Str package, const RecordOutput *o
         .ptr;
 }
 
-static Error *link_entry(int dirfd, const TreeEntry *entry, Str tree_path, Arena *arena) {
+// Where the store lies as seen from artifacts/<name>: relative when both are where they belong, so that the whole can
+// be moved.
+static Str store_from_view(Store *store, const Paths *paths, Arena *arena) {
+    return strcmp(store_path(store), paths->store) == 0 && str_starts_with(str_from(paths->store), str_from(paths->cache))
+               ? STR("../../store")
+               : arena_str(arena, str_from(store_path(store)));
+}
+
+static Error *link_entry(int dirfd, const TreeEntry *entry, Str store_at, Str tree_path, Arena *arena) {
     const char *path = arena_cstr(arena, entry->path);
     Str parent = path_dir(entry->path);
     if (!str_is(parent, "."))
         TRY(fd_make_dirs(dirfd, arena_cstr(arena, parent)));
     Str target = entry->link_target;
     if (entry->kind != TREE_LINK) {
-        // From the link's directory up to the cache's, and down into the store.
-        AUTO_BUF Buf up;
+        AUTO_BUF Buf up; // from the link's directory to the view's
         buf_init(&up, BUF_NO_LIMIT);
-        buf_add_cstr(&up, "../../");
-        for (size_t i = 0; i < entry->path.len; i++)
+        for (size_t i = 0; i < entry->path.len && store_at.ptr[0] != '/'; i++)
             if (entry->path.ptr[i] == '/')
                 buf_add_cstr(&up, "../");
-        target = arena_printf(arena, "%sstore/%.*s/%s", buf_cstr(&up), STR_ARG(tree_path), path);
+        target = arena_printf(arena, "%s%.*s/%.*s/%s", buf_cstr(&up), STR_ARG(store_at), STR_ARG(tree_path), path);
     }
     // Two outputs may hold one file.
     if (symlinkat(arena_cstr(arena, target), dirfd, path) < 0 && errno != EEXIST)
@@ -47,14 +53,14 @@ static Error *link_entry(int dirfd, const TreeEntry *entry, Str tree_path, Arena
     return NULL;
 }
 
-static Error *fill(Store *store, int dirfd, const RecordOutput *outputs, size_t count) {
+static Error *fill(Store *store, const Paths *paths, int dirfd, const RecordOutput *outputs, size_t count) {
     for (size_t i = 0; i < count; i++) {
         AUTO_ARENA Arena *arena = arena_new(0);
         Tree tree;
         TRY(store_read_tree(store, outputs[i].tree, arena, &tree));
-        Str tree_path = store_tree_path(arena, outputs[i].tree);
+        Str store_at = store_from_view(store, paths, arena), tree_path = store_tree_path(arena, outputs[i].tree);
         for (size_t j = 0; j < tree.count; j++)
-            TRY(link_entry(dirfd, &tree.entries[j], tree_path, arena));
+            TRY(link_entry(dirfd, &tree.entries[j], store_at, tree_path, arena));
     }
     return NULL;
 }
@@ -70,7 +76,7 @@ Error *artifact_show(Store *store, const Paths *paths, Str package, const Record
     TRY(fd_make_dirs(AT_FDCWD, temp.ptr));
     Error *error = fd_open(AT_FDCWD, temp.ptr, O_RDONLY | O_DIRECTORY, 0, &dirfd);
     if (!error)
-        error = fill(store, dirfd, outputs, count);
+        error = fill(store, paths, dirfd, outputs, count);
     if (!error && rename(temp.ptr, path) == 0)
         return NULL;
     // Somebody else was as fast: what they made is the same.

@@ -21,6 +21,7 @@ static FetchOptions fetch_options(const BuildOptions *options, Arena *arena) {
     return (FetchOptions){.mirrors = mirrors,
                           .mirror_count = set->mirror_count,
                           .offline = options->offline,
+                          .worker_path = options->worker_path,
                           .proxy = proxy_setting()};
 }
 

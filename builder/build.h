@@ -14,6 +14,7 @@ typedef struct BuildOptions {
     ResolveOptions resolve; // `tests` is set by build_run
     bool skip_tests;
     bool offline;
+    const char *worker_path; // as in FetchOptions
     BoxLimits limits;
     ScheduleOptions schedule;
     // Called once, before jobs start, when there is something to do; may be NULL.
