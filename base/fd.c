@@ -178,11 +178,44 @@ Error *fd_make_dirs(int dirfd, const char *path) {
     }
 }
 
-enum { REMOVE_DEPTH_MAX = 4096 };
+// Removing what something foreign has made: as deep as it likes, with any modes. Below REMOVE_DEPTH_MAX a directory is
+// moved up to the top of the tree, where the next pass finds it, so that neither stack nor descriptors run out.
+enum { REMOVE_DEPTH_MAX = 64 };
 
-static Error *remove_contents(int dirfd, unsigned depth);
+typedef struct Removal {
+    int top;        // the directory whose contents go
+    unsigned moved; // how many were moved up
+} Removal;
 
-static Error *remove_entry(int dirfd, const char *name, unsigned depth) {
+static Error *remove_contents(Removal *removal, int dirfd, unsigned depth);
+
+// A directory that its owner may not read or write gets the permissions; by a handle, so that no link is followed.
+static int open_locked(int dirfd, const char *name) {
+    AUTO_FD int handle = openat(dirfd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    char self[64];
+    snprintf(self, sizeof self, "/proc/self/fd/%d", handle);
+    if (handle < 0 || chmod(self, 0700) < 0)
+        return -1;
+    return openat(handle, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static Error *move_up(Removal *removal, int dirfd, const char *name, int sub) {
+    char moved[64];
+    fchmod(sub, 0700); // its ".." changes
+    for (unsigned attempt = 0; attempt < 1000; attempt++) {
+        snprintf(moved, sizeof moved, ".moved-up-%u", removal->moved++);
+        if (renameat(dirfd, name, removal->top, moved) == 0)
+            return NULL;
+        // A name that was there before, except that an empty directory is replaced.
+        if (errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR)
+            continue;
+        if (errno != EACCES || attempt > 0 || fchmod(dirfd, 0700) < 0 || fchmod(removal->top, 0700) < 0)
+            break;
+    }
+    return error_sys(errno, "cannot move the directory %s up, in order to remove it", name);
+}
+
+static Error *remove_entry(Removal *removal, int dirfd, const char *name, unsigned depth) {
     if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
         return NULL;
     if (errno != EISDIR && errno != EPERM && errno != EACCES)
@@ -190,16 +223,13 @@ static Error *remove_entry(int dirfd, const char *name, unsigned depth) {
     if (errno == EACCES && fchmod(dirfd, 0700) == 0 && unlinkat(dirfd, name, 0) == 0)
         return NULL;
     AUTO_FD int sub = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (sub < 0 && errno == EACCES) {
-        AUTO_FD int handle = openat(dirfd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        char self[64];
-        snprintf(self, sizeof self, "/proc/self/fd/%d", handle);
-        if (handle >= 0 && chmod(self, 0700) == 0)
-            sub = openat(handle, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    }
+    if (sub < 0 && errno == EACCES)
+        sub = open_locked(dirfd, name);
     if (sub < 0)
         return error_sys(errno, "cannot remove %s", name);
-    TRY_CTX(remove_contents(sub, depth + 1), "%s", name);
+    if (depth >= REMOVE_DEPTH_MAX)
+        return move_up(removal, dirfd, name, sub);
+    TRY_CTX(remove_contents(removal, sub, depth + 1), "%s", name);
     if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
         return NULL;
     if (errno == EACCES && fchmod(dirfd, 0700) == 0 && unlinkat(dirfd, name, AT_REMOVEDIR) == 0)
@@ -207,9 +237,7 @@ static Error *remove_entry(int dirfd, const char *name, unsigned depth) {
     return error_sys(errno, "cannot remove the directory %s", name);
 }
 
-static Error *remove_contents(int dirfd, unsigned depth) {
-    if (depth > REMOVE_DEPTH_MAX)
-        return error_new(ERROR_LIMIT, "directories are nested more than %d deep", REMOVE_DEPTH_MAX);
+static Error *remove_contents(Removal *removal, int dirfd, unsigned depth) {
     int own = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (own < 0)
         return error_sys(errno, "cannot list a directory that is to be removed");
@@ -221,13 +249,31 @@ static Error *remove_contents(int dirfd, unsigned depth) {
     for (struct dirent *entry; (entry = readdir(dir));) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        TRY(remove_entry(dirfd, entry->d_name, depth));
+        TRY(remove_entry(removal, dirfd, entry->d_name, depth));
     }
     return NULL;
 }
 
 Error *fd_remove_tree(int dirfd, const char *name) {
-    return remove_entry(dirfd, name, 0);
+    if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
+        return NULL;
+    if (errno != EISDIR && errno != EPERM && errno != EACCES)
+        return error_sys(errno, "cannot remove %s", name);
+    AUTO_FD int top = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (top < 0 && errno == EACCES)
+        top = open_locked(dirfd, name);
+    if (top < 0)
+        return error_sys(errno, "cannot remove %s", name);
+    Removal removal = {top, 0};
+    for (unsigned moved_before;;) {
+        moved_before = removal.moved;
+        TRY_CTX(remove_contents(&removal, top, 1), "%s", name);
+        if (removal.moved == moved_before)
+            break;
+    }
+    if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+        return NULL;
+    return error_sys(errno, "cannot remove the directory %s", name);
 }
 
 enum { FD_PASS_MAX = 16 };

@@ -120,6 +120,25 @@ static void removes_locked_and_deep_trees(void **state) {
     ok(fd_remove_tree(root, "deep"));
 }
 
+// Deeper than any stack of descriptors, as a hostile build would leave it.
+static void removes_what_is_deeper_than_descriptors_last(void **state) {
+    (void)state;
+    ok(fd_make_dirs(root, "abyss/.moved-up-0"));
+    write_file("abyss/.moved-up-1", "in the way");
+    int at = openat(root, "abyss", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (int i = 0; i < 5000; i++) {
+        assert_int_equal(mkdirat(at, "d", 0700), 0);
+        int next = openat(at, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (i % 100 == 63)
+            assert_int_equal(fchmod(at, 0500), 0);
+        close(at);
+        at = next;
+    }
+    close(at);
+    ok(fd_remove_tree(root, "abyss"));
+    assert_int_equal(faccessat(root, "abyss", F_OK, AT_SYMLINK_NOFOLLOW), -1);
+}
+
 static void removing_a_link_leaves_its_target(void **state) {
     (void)state;
     ok(fd_make_dirs(root, "target/inner"));
@@ -188,6 +207,7 @@ int main(void) {
         cmocka_unit_test(opens_beneath_only),
         cmocka_unit_test(makes_directories),
         cmocka_unit_test(removes_locked_and_deep_trees),
+        cmocka_unit_test(removes_what_is_deeper_than_descriptors_last),
         cmocka_unit_test(removing_a_link_leaves_its_target),
         cmocka_unit_test(copies),
         cmocka_unit_test(passes_descriptors),
