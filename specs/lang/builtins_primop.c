@@ -22,12 +22,9 @@ static Error *call_std(Lang *lang, const char *module, const char *name, Value *
 SAME(typeof, NULL, "typeof", 1)
 SAME(cast, NULL, "cast", 1)
 SAME(to_string, NULL, "to_string", 1)
-SAME(seq, NULL, "seq", 2)
-SAME(deep_seq, NULL, "deep_seq", 2)
 SAME(hash, NULL, "hash", 2)
 SAME(serialize, NULL, "serialize", 2)
 SAME(deserialize, NULL, "deserialize", 2)
-SAME(trace, NULL, "trace", 2)
 SAME(has_field, "record", "has_field", 2)
 SAME(has_field_with_opts, "record", "has_field_with_opts", 2)
 SAME(fields, "record", "fields", 1)
@@ -51,6 +48,17 @@ SAME(custom, "contract", "custom", 1)
 SAME(check, "contract", "check", 3)
 SAME(apply, "contract", "apply", 3)
 SAME(pow, "number", "pow", 2)
+
+// Strict in one argument, then a function that hands on the next.
+static Error *prim_seq(Lang *lang, Value **args, Value **out) {
+    (void)args;
+    return find_std(lang, "function", "id", out);
+}
+
+static Error *prim_deep_seq(Lang *lang, Value **args, Value **out) {
+    TRY(force_deep(lang, args[0], false));
+    return find_std(lang, "function", "id", out);
+}
 
 static Error *prim_force(Lang *lang, Value **args, Value **out) {
     TRY(force_deep(lang, args[0], false));
@@ -128,14 +136,14 @@ static const Native natives[] = {
     {"%typeof%", "v", prim_typeof, false},
     {"%cast%", "v", prim_cast, false},
     {"%to_string%", "v", prim_to_string, false},
-    {"%seq%", "v.", prim_seq, false},
-    {"%deep_seq%", "..", prim_deep_seq, false},
+    {"%seq%", "v", prim_seq, false},
+    {"%deep_seq%", ".", prim_deep_seq, false},
     {"%force%", ".", prim_force, false},
     {"%blame%", "l", prim_blame, false},
     {"%hash%", "es", prim_hash, false},
     {"%serialize%", "e.", prim_serialize, false},
     {"%deserialize%", "es", prim_deserialize, false},
-    {"%trace%", "s.", prim_trace, false},
+    {"%trace%", "s", prim_seq, false},
     {"%pow%", "nn", prim_pow, false},
     {"%array/at%", "an", prim_at, false},
     {"%array/length%", "a", prim_length, false},

@@ -69,10 +69,11 @@ static Error *record_get_or(Lang *lang, Value **args, Value **out) {
 }
 
 static Error *insert(Lang *lang, Value *source, Symbol name, Value *value, bool with_absent, Value **out) {
-    TRY(no_tail(lang, source->record, "insert"));
+    if (source->record->tail && record_find(source->record->tail->hidden, name))
+        return tail_access(lang, source->record, "insert", lang->site);
     Record *record = record_freeze(lang, source->record, 1);
     Field *field = record_find(record, name);
-    if (field && (with_absent || !field_is_absent(field)) && field->raw)
+    if (field && (with_absent || !field_is_absent(field)))
         return eval_error(lang, lang->site, "cannot insert the field `%.*s`: the record already has it",
                           STR_ARG(name_text(lang, name)));
     if (field) {
@@ -96,7 +97,8 @@ static Error *record_insert_with_opts(Lang *lang, Value **args, Value **out) {
 }
 
 static Error *remove_field(Lang *lang, Value *source, Symbol name, bool with_absent, Value **out) {
-    TRY(no_tail(lang, source->record, "remove"));
+    if (source->record->tail && record_find(source->record->tail->hidden, name))
+        return tail_access(lang, source->record, "remove", lang->site);
     Record *record = record_freeze(lang, source->record, 0);
     Field *field = record_find(record, name);
     if (!field || (!with_absent && field_is_absent(field)))

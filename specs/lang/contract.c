@@ -43,11 +43,18 @@ static const AstRow *find_row(const AstRows *rows, Symbol name) {
     return NULL;
 }
 
+// The row for a bare tag, or for one with an argument.
+static const AstRow *find_variant(const AstRows *rows, const Value *value) {
+    for (uint32_t i = 0; i < rows->count; i++)
+        if (rows->rows[i].name == value->symbol && !rows->rows[i].type == !value->argument)
+            return &rows->rows[i];
+    return NULL;
+}
+
 bool contract_is_kept(const Contract *contract, const Value *value) {
     const Value *type = contract->value;
     if (!type || type->kind != VALUE_TYPE)
         return false;
-    const AstRow *row;
     switch (type->origin->kind) {
     case AST_TYPE_DYN:
     case AST_TYPE_WILDCARD:
@@ -59,10 +66,7 @@ bool contract_is_kept(const Contract *contract, const Value *value) {
     case AST_TYPE_STRING:
         return value->kind == VALUE_STRING;
     case AST_TYPE_ENUM:
-        if (value->kind != VALUE_ENUM || value->argument)
-            return false;
-        row = find_row(type->origin->rows, value->symbol);
-        return row && !row->type;
+        return value->kind == VALUE_ENUM && !value->argument && find_variant(type->origin->rows, value);
     default:
         return false;
     }
@@ -187,11 +191,12 @@ static Error *check_enum(Lang *lang, Value *type, Label *label, Value *value, Va
     *out = value;
     if (value->kind != VALUE_ENUM)
         return fail(lang, failure, "an enum tag", value);
-    const AstRow *row = find_row(rows, value->symbol);
+    const AstRow *row = find_variant(rows, value);
     Str tag = name_text(lang, value->symbol);
     if (!row && rows->tail != AST_TAIL_NONE)
         return NULL;
-    if (!row) {
+    const AstRow *near = row ? row : find_row(rows, value->symbol);
+    if (!near) {
         Str *known = ARENA_ARRAY(lang->arena, Str, rows->count + 1);
         for (uint32_t i = 0; i < rows->count; i++)
             known[i] = name_text(lang, rows->rows[i].name);
@@ -200,9 +205,9 @@ static Error *check_enum(Lang *lang, Value *type, Label *label, Value *value, Va
             failure->notes = arena_printf(lang->arena, "did you mean `'%.*s`?", STR_ARG(nearest));
         return fail_text(failure, arena_printf(lang->arena, "the tag '%.*s is not in the enum type", STR_ARG(tag)));
     }
-    if (!row->type != !value->argument)
+    if (!row)
         return fail_text(failure, arena_printf(lang->arena, "the tag '%.*s must have %s argument", STR_ARG(tag),
-                                               row->type ? "an" : "no"));
+                                               near->type ? "an" : "no"));
     if (!row->type)
         return NULL;
     Label *step = label_step(lang, label, STEP_VARIANT, value->symbol);
@@ -236,6 +241,28 @@ static Error *key_of(Lang *lang, const AstNode *var, Frame *frame, Value **out) 
     if ((*out)->kind != VALUE_KEY)
         return eval_error(lang, var, "the tail of a record type must be a type variable");
     return NULL;
+}
+
+// Whether the type gives `name` to a record beside the variable: then the variable cannot stand for such a field.
+static bool excludes(const AstNode *type, Symbol variable, Symbol name) {
+    bool found = false;
+    switch (type->kind) {
+    case AST_TYPE_ARROW:
+        return excludes(type->pair.left, variable, name) || excludes(type->pair.right, variable, name);
+    case AST_TYPE_ARRAY:
+    case AST_TYPE_DICT:
+        return type->child && excludes(type->child, variable, name);
+    case AST_TYPE_FORALL:
+        return excludes(type->forall->body, variable, name);
+    case AST_TYPE_RECORD:
+        if (type->rows->tail == AST_TAIL_VAR && type->rows->tail_var->symbol == variable && find_row(type->rows, name))
+            return true;
+        for (uint32_t i = 0; i < type->rows->count && !found; i++)
+            found = excludes(type->rows->rows[i].type, variable, name);
+        return found;
+    default:
+        return false;
+    }
 }
 
 // Hides the fields that the type does not name, so that a polymorphic function cannot look at them.
@@ -284,6 +311,12 @@ static Error *check_tail(Lang *lang, const Value *type, Label *label, Record **r
         return unseal_tail(lang, record, key->key.id, rows, failure);
     if ((*record)->tail)
         return tail_access(lang, *record, "seal again", label->site);
+    for (uint32_t i = 0; i < (*record)->count; i++) {
+        Symbol name = (*record)->fields[i].name;
+        if (!find_row(rows, name) && excludes(key->origin, rows->tail_var->symbol, name))
+            return fail_text(failure, arena_printf(lang->arena, "the field `%.*s` must not be in the record's tail",
+                                                   STR_ARG(name_text(lang, name))));
+    }
     seal_tail(lang, *record, rows, label, key->key.id);
     return NULL;
 }

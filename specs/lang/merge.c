@@ -300,6 +300,7 @@ static Error *merge_records(Lang *lang, const Record *a, const Record *b, const 
     if (label) {
         result->identity = a->identity;
         result->literal = a->literal;
+        result->kept = b;
     }
     result->frames = ARENA_ARRAY(lang->arena, Frame *, a->frame_count + b->frame_count + 1);
     forward_frames(&m, a);
@@ -358,16 +359,20 @@ static Error *merge_record_values(Lang *lang, Value *a, Value *b, Label *label, 
     const Record *left = a->record, *right = b->record;
     if (left->tail || right->tail)
         return tail_access(lang, left->tail ? left : right, "merge", site);
-    if (right->count == 0 && !right->frame_count && (label || !right->open)) {
+    if (label && left->kept == right) { // contracts are idempotent
         *out = a;
-        return NULL;
-    }
-    if (left->count == 0 && !label && !left->frame_count && !left->open) {
-        *out = b;
         return NULL;
     }
     if (label && reject_extra(lang, left, right, label, failure))
         return NULL;
+    if (right->count == 0 && (label || !right->open)) {
+        *out = a;
+        return NULL;
+    }
+    if (left->count == 0 && !label && !left->open) {
+        *out = b;
+        return NULL;
+    }
     Record *result = NULL;
     TRY(merge_records(lang, left, right, label, site ? site : b->origin, &result));
     *out = value_record(lang, result, label ? a->origin : site);

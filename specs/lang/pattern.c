@@ -63,6 +63,17 @@ static Error *rest_of_record(Lang *lang, const AstPattern *pattern, Record *reco
     return NULL;
 }
 
+// The default of a field that the record declares without a value is held to the field's own contracts.
+static Value *default_part(Lang *lang, const Field *field, Value *value) {
+    for (uint32_t i = 0; field && i < field->pending_count; i++) {
+        Label *label = label_step(lang, field->pending[i].parent, STEP_FIELD, field->name);
+        label->contract = field->pending[i].node;
+        label->value = value;
+        value = contract_delay(lang, field->pending[i].contract, label, value);
+    }
+    return value;
+}
+
 static Error *match_field(Lang *lang, const AstFieldPattern *pattern, const Value *value, Frame *frame, bool *matched) {
     Record *record = value->record;
     Field *field = record_find(record, pattern->name);
@@ -70,7 +81,7 @@ static Error *match_field(Lang *lang, const AstFieldPattern *pattern, const Valu
     if (field && field->raw)
         part = field_value(lang, record, field);
     else if (pattern->default_value)
-        part = delay(lang, pattern->default_value, frame);
+        part = default_part(lang, field, delay(lang, pattern->default_value, frame));
     if (!part) {
         *matched = false;
         return NULL;

@@ -200,6 +200,7 @@ struct Record {
     uint32_t frame_count;
     Frame **frames; // those that its revertible fields were made in
     const void *identity;
+    const Record *kept; // the record contract that was applied to it last
     const AstNode *literal;
     const Tail *tail;
 };
