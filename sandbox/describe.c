@@ -237,9 +237,9 @@ static void check_seccomp(Checks *checks) {
 static void check_extras(Checks *checks) {
     long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
     char text[64];
-    snprintf(text, sizeof text, "ABI %ld", abi);
+    snprintf(text, sizeof text, "ABI %ld; a sandbox stands without it", abi);
     add_check(checks, "landlock", false, abi > 0, abi > 0 ? text : "not in this kernel",
-              "not needed; it would be a second wall");
+              "nothing: a sandbox stands without it");
     bool memory = access("/sys/fs/cgroup/memory/cgroup.procs", W_OK) == 0;
     AUTO_BUF Buf controllers;
     buf_init(&controllers, 4096);
@@ -247,8 +247,9 @@ static void check_extras(Checks *checks) {
     memory |= !error && str_contains(buf_str(&controllers), STR("memory")) &&
               access("/sys/fs/cgroup/cgroup.subtree_control", W_OK) == 0;
     error_free(error);
-    add_check(checks, "cgroups", false, memory, memory ? "memory can be limited" : "not ours to use",
-              "not needed; limits are per process and by watching");
+    add_check(checks, "cgroups", false, memory, memory ? "ours to use, but limits are per process and by watching"
+                                                      : "not ours to use",
+              "nothing: limits are per process and by watching");
 }
 
 size_t sandbox_check_host(Arena *arena, SandboxCheck items[SANDBOX_CHECKS_MAX]) {

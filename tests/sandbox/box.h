@@ -60,7 +60,8 @@ static inline void box_clean(void) {
     *slash = '\0';
     AUTO_FD int parent = open(box_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     *slash = '/';
-    error_free(fd_remove_tree(parent, slash + 1));
+    Error *error = fd_remove_tree(parent, slash + 1);
+    CHECK(!error, "%s: %s", box_dir, error_text(error));
 }
 
 // ---- cases ----
