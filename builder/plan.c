@@ -179,16 +179,37 @@ static const char *kind_text(const PlanStep *step) {
     return step->package->prebuilt ? "prebuilt" : step->runs ? "build" : "collection";
 }
 
-static void print_inputs(const Plan *plan, PlanInputs inputs, Arena *arena, Buf *out) {
+// "gcc@1:lib+bin": shorter than plan_step_text, for lists.
+static void add_input(const Plan *plan, const PlanInput *input, Buf *out) {
+    const PlanStep *step = plan->steps[input->step];
+    buf_add_str(out, step->member->name);
+    if (!step->is_last)
+        buf_printf(out, "@%u", step->slot.stage);
+    if (input->whole)
+        return;
+    buf_add_byte(out, ':');
+    for (size_t i = 0; i < input->outputs.count; i++)
+        buf_printf(out, "%s%.*s", i > 0 ? "+" : "", STR_ARG(input->outputs.items[i]));
+}
+
+// Behind `title`, in lines of a width that a terminal has.
+static void print_inputs(const Plan *plan, PlanInputs inputs, const char *title, Buf *out) {
+    enum { WIDTH = 110 };
+    size_t line_start = out->len;
+    buf_add_cstr(out, title);
     for (size_t i = 0; i < inputs.count; i++) {
-        const PlanInput *input = &inputs.items[i];
-        Str text = plan_step_text(plan, input->step, arena);
-        buf_printf(out, "%s%.*s", i > 0 ? ", " : "", STR_ARG(text));
-        for (size_t o = 0; !input->whole && o < input->outputs.count; o++)
-            buf_printf(out, "%c%.*s", o > 0 ? '+' : ':', STR_ARG(input->outputs.items[o]));
-        if (!input->whole && input->outputs.count == 0)
-            buf_add_cstr(out, ":");
+        size_t before = out->len;
+        buf_add_byte(out, ' ');
+        add_input(plan, &inputs.items[i], out);
+        if (out->len - line_start <= WIDTH)
+            continue;
+        out->len = before;
+        buf_add_cstr(out, "\n         ");
+        line_start = out->len - 9;
+        buf_add_byte(out, ' ');
+        add_input(plan, &inputs.items[i], out);
     }
+    buf_add_byte(out, '\n');
 }
 
 static void print_step(const Plan *plan, StepIndex index, const PlanPrint *options, Arena *arena, Buf *out) {
@@ -207,11 +228,8 @@ static void print_step(const Plan *plan, StepIndex index, const PlanPrint *optio
         buf_add_str(out, plan_step_text(plan, step->wanted_by, arena));
     }
     buf_add_byte(out, '\n');
-    if (step->expanded && step->root.count > 0) {
-        buf_add_cstr(out, "    root: ");
-        print_inputs(plan, step->root, arena, out);
-        buf_add_byte(out, '\n');
-    }
+    if (step->expanded && step->root.count > 0)
+        print_inputs(plan, step->root, "    root:", out);
 }
 
 static bool is_printed(const PlanPrint *options, StepIndex step) {
@@ -225,11 +243,9 @@ void plan_print(const Plan *plan, const PlanPrint *options, Buf *out) {
         if (is_printed(options, order[i]))
             print_step(plan, order[i], options, arena, out);
     for (size_t i = 0; i < plan->request_count; i++) {
-        buf_add_cstr(out, "with ");
-        buf_add_str(out, plan_step_text(plan, plan->requests[i].step, arena));
-        buf_add_cstr(out, " at run time: ");
-        print_inputs(plan, plan->requests[i].runtime, arena, out);
-        buf_add_byte(out, '\n');
+        Str title = arena_printf(arena, "with %.*s at run time:",
+                                 STR_ARG(plan_step_text(plan, plan->requests[i].step, arena)));
+        print_inputs(plan, plan->requests[i].runtime, title.ptr, out);
     }
 }
 
