@@ -284,7 +284,7 @@ static void test_what_a_build_sees(void **state) {
         "GIT_TERMINAL_PROMPT=0\nHOME=/tmp/home\nIS_SANDBOX=1\nLANG=C.UTF-8\nLC_ALL=C.UTF-8\n"
         "MINIMAL_ARG_PKGVERSION=1.2 = x\nOUTPUT_DIR=/build/output\nPATH=/usr/bin:/bin:/usr/sbin:/sbin\n"
         "PERL_HASH_SEED=0\nPWD=/build\nPYTHONHASHSEED=0\nSOURCE_DATE_EPOCH=315619200\nTZ=UTC\n"
-        "XDG_CACHE_HOME=/state/cache\nXDG_CONFIG_HOME=/state/home\nXDG_DATA_HOME=/state/data\n"
+        "XDG_CACHE_HOME=/state/cache\nXDG_CONFIG_HOME=/state/home\nXDG_DATA_HOME=/state/data\nXDG_RUNTIME_DIR=/run\n"
         "XDG_STATE_HOME=/state/state\n1000\n1000\n"
         "build.sh 755\nplain 644\n/build 755\n/tmp 1777\n/tmp/home 755\n/state/home 755\n315619200\n"
         "/:\nbin\nbuild\ndev\netc\nlib\nlib64\nproc\nrun\nsbin\nstate\ntmp\nusr\n\n"
