@@ -49,8 +49,11 @@ Error *store_read_tree(Store *store, Hash hash, Arena *arena, Tree *out) {
 
 // ---- the look for damage ----
 
+// Entries of one directory stand together as a rule, so its descriptor saves walking the path again for each.
 typedef struct Look {
-    int tree_fd;
+    const Tree *tree;
+    int tree_fd, directory_fd; // of what `directory` names, or -1
+    Str directory;             // with its last slash; the root's is empty
     bool intact;
     char path[TREE_PATH_MAX + 1];
 } Look;
@@ -72,19 +75,52 @@ static bool entry_matches(const TreeEntry *entry, const struct stat *st) {
     return S_ISREG(st->st_mode) && (st->st_mode & 07777) == mode && (uint64_t)st->st_size == entry->size_bytes;
 }
 
-// A damaged file system's EIO is damage too: the object is made anew elsewhere on the disk.
-static bool look_at(Look *look, Str path, struct stat *st) {
+static const char *path_text(Look *look, Str path) {
     memcpy(look->path, path.ptr, path.len);
     look->path[path.len] = '\0';
-    return fstatat(look->tree_fd, look->path, st, AT_SYMLINK_NOFOLLOW) == 0;
+    return look->path;
+}
+
+// A damaged file system's EIO is damage too: the object is made anew elsewhere on the disk.
+static bool look_at(Look *look, int dirfd, Str path, struct stat *st) {
+    return fstatat(dirfd, path_text(look, path), st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static Str directory_of(Str path) {
+    return str_slice(path, 0, (size_t)(str_rfind_byte(path, '/') + 1));
 }
 
 static Error *look_at_directory(void *context, Str path, size_t at) {
-    (void)at;
     Look *look = context;
     struct stat st;
-    look->intact = look->intact && look_at(look, path, &st) && directory_matches(&st);
+    if (directory_of(look->tree->entries[at].path).len == path.len + 1)
+        return NULL; // enter_directory does, for this very entry
+    look->intact = look->intact && look_at(look, look->tree_fd, path, &st) && directory_matches(&st);
     return NULL;
+}
+
+// Without a descriptor (too many may be open) the directory is looked at by path, and its entries are.
+static void enter_directory(Look *look, Str directory) {
+    struct stat st;
+    Str path = directory.len ? str_slice(directory, 0, directory.len - 1) : STR(".");
+    fd_close(&look->directory_fd);
+    look->directory = directory;
+    look->directory_fd = openat(look->tree_fd, path_text(look, path), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (look->directory_fd >= 0)
+        look->intact = fstat(look->directory_fd, &st) == 0 && directory_matches(&st);
+    else
+        look->intact = look_at(look, look->tree_fd, path, &st) && directory_matches(&st);
+}
+
+static void look_at_entry(Look *look, const TreeEntry *entry) {
+    struct stat st;
+    Str directory = directory_of(entry->path);
+    if (!str_eq(directory, look->directory))
+        enter_directory(look, directory);
+    bool by_path = look->directory_fd < 0;
+    Str name = by_path ? entry->path : str_slice(entry->path, directory.len, entry->path.len);
+    look->intact = look->intact && look_at(look, by_path ? look->tree_fd : look->directory_fd, name, &st) &&
+                   entry_matches(entry, &st);
 }
 
 static Error *look_at_tree(const Store *store, const Tree *tree, bool *intact_out) {
@@ -94,12 +130,13 @@ static Error *look_at_tree(const Store *store, const Tree *tree, bool *intact_ou
     *intact_out = fd >= 0 && fstat(fd, &st) == 0 && directory_matches(&st);
     if (!*intact_out)
         return NULL;
-    Look look = {.tree_fd = fd, .intact = true};
-    TRY(tree_each_directory(tree->entries, tree->count, look_at_directory, &look));
+    Look look = {.tree = tree, .tree_fd = fd, .directory_fd = -1, .intact = true};
+    Error *error = tree_each_directory(tree->entries, tree->count, look_at_directory, &look);
     for (size_t i = 0; look.intact && i < tree->count; i++)
-        look.intact = look_at(&look, tree->entries[i].path, &st) && entry_matches(&tree->entries[i], &st);
+        look_at_entry(&look, &tree->entries[i]);
+    fd_close(&look.directory_fd);
     *intact_out = look.intact;
-    return NULL;
+    return error;
 }
 
 Error *store_check_tree(Store *store, Hash hash, bool *present_out) {
