@@ -28,7 +28,8 @@ const char *artifact_path(const Paths *paths, Str package, const RecordOutput *o
 // Where the store lies as seen from artifacts/<name>: relative when both are where they belong, so that the whole can
 // be moved.
 static Str store_from_view(Store *store, const Paths *paths, Arena *arena) {
-    return strcmp(store_path(store), paths->store) == 0 && str_starts_with(str_from(paths->store), str_from(paths->cache))
+    return strcmp(store_path(store), paths->store) == 0 &&
+                   str_starts_with(str_from(paths->store), str_from(paths->cache))
                ? STR("../../store")
                : arena_str(arena, str_from(store_path(store)));
 }

@@ -10,8 +10,8 @@
 #include "store/store.h"
 
 // Makes the directory when it is not there yet; the path is absolute, in the arena.
-MUST_CHECK Error *artifact_show(Store *store, const Paths *paths, Str package, const RecordOutput *outputs, size_t count,
-                                Arena *arena, const char **path_out);
+MUST_CHECK Error *artifact_show(Store *store, const Paths *paths, Str package, const RecordOutput *outputs,
+                                size_t count, Arena *arena, const char **path_out);
 // The path alone.
 const char *artifact_path(const Paths *paths, Str package, const RecordOutput *outputs, size_t count, Arena *arena);
 

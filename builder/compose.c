@@ -250,7 +250,8 @@ static Error *decide(Store *store, const ComposeRequest *request, const ComposeT
         error = merge_trees(store, trees + COMPOSE_LAYERS_MAX - 1, count - COMPOSE_LAYERS_MAX + 1, arena, &out->merged);
     }
     if (!error && check.warnings.count) {
-        out->warnings.items = arena_dup(arena, check.warnings.items, check.warnings.count * sizeof *check.warnings.items);
+        out->warnings.items =
+            arena_dup(arena, check.warnings.items, check.warnings.count * sizeof *check.warnings.items);
         out->warnings.count = check.warnings.count;
     }
     vec_release(&check.warnings);

@@ -110,8 +110,7 @@ static Error *read_string(const Reader *reader, uint64_t offset, const char *wha
 static bool address_to_offset(const Segment *segments, size_t count, uint64_t address, uint64_t *offset_out) {
     for (size_t i = 0; i < count; i++) {
         const Segment *segment = &segments[i];
-        if (segment->type != PT_LOAD || address < segment->address ||
-            address - segment->address >= segment->file_size)
+        if (segment->type != PT_LOAD || address < segment->address || address - segment->address >= segment->file_size)
             continue;
         return !__builtin_add_overflow(segment->offset, address - segment->address, offset_out);
     }

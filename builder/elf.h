@@ -13,7 +13,7 @@ enum { ELF_NEEDED_MAX = 1024, ELF_STRING_MAX = 4096 };
 typedef enum ElfType { ELF_TYPE_OTHER, ELF_TYPE_RELOCATABLE, ELF_TYPE_EXECUTABLE, ELF_TYPE_SHARED } ElfType;
 
 typedef struct Elf {
-    ElfType type; // a position-independent executable is SHARED with an interpreter
+    ElfType type;     // a position-independent executable is SHARED with an interpreter
     uint16_t machine; // EM_X86_64, EM_AARCH64, ...
     bool is_64bit;
     Str interpreter; // PT_INTERP, or ""

@@ -85,10 +85,10 @@ static Error *make_all(int dirfd, bool with_output, Workspace *workspace) {
     static const struct {
         const char *path;
         mode_t mode;
-    } modes[] = {{"build", 0755},      {"tmp", 01777},        {"tmp/home", 0755},    {"state", 0755},
-                 {"state/home", 0755}, {"state/data", 0755},  {"state/state", 0755}, {"state/cache", 0755},
-                 {"run", 0700},        {"build/output", 0755}, {"build/output/usr", 0755},
-                 {"build/output/usr/lib", 0755}};
+    } modes[] = {
+        {"build", 0755},      {"tmp", 01777},         {"tmp/home", 0755},         {"state", 0755},
+        {"state/home", 0755}, {"state/data", 0755},   {"state/state", 0755},      {"state/cache", 0755},
+        {"run", 0700},        {"build/output", 0755}, {"build/output/usr", 0755}, {"build/output/usr/lib", 0755}};
     for (size_t i = 0; i < ARRAY_LEN(modes) - (with_output ? 0 : 3); i++)
         if (fchmodat(dirfd, modes[i].path, modes[i].mode, 0) < 0)
             return error_sys(errno, "cannot set the mode of %s", modes[i].path);

@@ -1,6 +1,6 @@
 // What a build or a test finds around itself beside its root: variables, private writable directories, and how the
-// first word of a command becomes a program. The constant part of it is the box's own (sandbox/table.c); docs/sandbox.md
-// prints both.
+// first word of a command becomes a program. The constant part of it is the box's own (sandbox/table.c);
+// docs/sandbox.md prints both.
 #ifndef BUILDER_ENVIRONMENT_H
 #define BUILDER_ENVIRONMENT_H
 
@@ -16,7 +16,8 @@ MUST_CHECK Error *environment_variables(const Package *package, bool for_test, A
 // "MINIMAL_ARG_" + the name trimmed, without = : / " ', in upper case.
 Str environment_arg_name(Arena *arena, Str name);
 
-// The private directories of one box, below `dirfd`: build, tmp (with home), state (with home, data, state, cache), run.
+// The private directories of one box, below `dirfd`: build, tmp (with home), state (with home, data, state, cache),
+// run.
 typedef struct Workspace {
     int dirfd, build_fd, tmp_fd, state_fd, run_fd;
     char *path; // absolute, of dirfd

@@ -120,9 +120,9 @@ static Error *check_arch(const OutputChecker *checker, const Output *output, con
     if (file->elf.machine == arch_machine(arch) && file->elf.is_64bit)
         return NULL;
     char number[32];
-    Str what = arena_printf(checker->arena, "is for %s, but the package is for %s",
-                            machine_name(file->elf.machine, number, sizeof number),
-                            arch == ARCH_AMD64 ? "amd64" : "arm64");
+    Str what =
+        arena_printf(checker->arena, "is for %s, but the package is for %s",
+                     machine_name(file->elf.machine, number, sizeof number), arch == ARCH_AMD64 ? "amd64" : "arm64");
     return wrong(checker, output, file, what.ptr);
 }
 
@@ -237,11 +237,11 @@ Error *output_check_link(OutputChecker *checker, const OutputFile *file) {
                                    STR_ARG(entry->path), STR_ARG(entry->link_target), STR_ARG(missing)));
         return NULL;
     }
-    Error *error = error_new(ERROR_NOT_FOUND,
-                             "'%.*s': the link %.*s -> %.*s leads nowhere: neither the package's outputs nor its runtime "
-                             "dependencies have %.*s",
-                             STR_ARG(package->name), STR_ARG(entry->path), STR_ARG(entry->link_target),
-                             STR_ARG(missing));
+    Error *error =
+        error_new(ERROR_NOT_FOUND,
+                  "'%.*s': the link %.*s -> %.*s leads nowhere: neither the package's outputs nor its runtime "
+                  "dependencies have %.*s",
+                  STR_ARG(package->name), STR_ARG(entry->path), STR_ARG(entry->link_target), STR_ARG(missing));
     return error_hint(error, "is there an output whose glob takes %.*s?", STR_ARG(missing));
 }
 
@@ -327,11 +327,9 @@ static Error *check_shadow(const OutputChecker *checker, const OutputFile *file,
     if (!ours || ours == loaded || !ours->source || !loaded->source || ours->source->prebuilt ||
         !loaded->source->prebuilt)
         return NULL;
-    Error *error = error_new(ERROR_CONFLICT,
-                             "'%.*s': %.*s would load %.*s of '%.*s' instead of %.*s of '%.*s'",
-                             STR_ARG(checker->request->package->name), STR_ARG(file->entry.path),
-                             STR_ARG(loaded->path), STR_ARG(loaded->source->package), STR_ARG(ours->path),
-                             STR_ARG(ours->source->package));
+    Error *error = error_new(ERROR_CONFLICT, "'%.*s': %.*s would load %.*s of '%.*s' instead of %.*s of '%.*s'",
+                             STR_ARG(checker->request->package->name), STR_ARG(file->entry.path), STR_ARG(loaded->path),
+                             STR_ARG(loaded->source->package), STR_ARG(ours->path), STR_ARG(ours->source->package));
     return error_hint(error, "link it with -Wl,-rpath,/usr/lib");
 }
 
@@ -351,8 +349,7 @@ Error *output_check_needed(OutputChecker *checker, OutputFile *file) {
         }
         TRY(check_shadow(checker, file, name, loaded));
         note(checker, arena_printf(checker->arena, "%.*s needs %.*s: '%.*s' has it as %.*s", STR_ARG(file->entry.path),
-                                   STR_ARG(name),
-                                   STR_ARG(loaded->source ? loaded->source->package : STR("the box")),
+                                   STR_ARG(name), STR_ARG(loaded->source ? loaded->source->package : STR("the box")),
                                    STR_ARG(loaded->path)));
     }
     return NULL;

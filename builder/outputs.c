@@ -156,7 +156,8 @@ static Error *no_match(const OutputsRequest *request, const Output *output, cons
     if (output->glob.len && output->glob.ptr[0] == '/')
         error_hint(error, "globs are matched against paths like usr/bin/x, without a slash in front");
     else if (count == 0)
-        error_hint(error, request->package->prebuilt ? "the archive is empty" : "nothing was installed into $OUTPUT_DIR");
+        error_hint(error,
+                   request->package->prebuilt ? "the archive is empty" : "nothing was installed into $OUTPUT_DIR");
     else
         error_hint(error, "what there is: %s", buf_cstr(&shown));
     return error_at(error, output->span);
@@ -167,9 +168,9 @@ static Error *match_output(const OutputsRequest *request, Match *match, OutputFi
     const Glob *glob;
     Error *error = glob_compile(arena, output->glob, &glob);
     if (error)
-        return error_at(error_wrap(error, "'%.*s', output '%.*s'", STR_ARG(request->package->name),
-                                   STR_ARG(output->name)),
-                        output->span);
+        return error_at(
+            error_wrap(error, "'%.*s', output '%.*s'", STR_ARG(request->package->name), STR_ARG(output->name)),
+            output->span);
     match->taken = ARENA_ARRAY(arena, bool, count);
     bool any = false;
     for (size_t i = 0; i < count; i++) {

@@ -27,7 +27,7 @@ typedef struct OutputFile {
     TreeEntry entry; // path, kind, size, link target; no hash
     bool special;    // a device, socket or fifo: `special_name` says which
     const char *special_name;
-    bool matched;    // by any output
+    bool matched; // by any output
     // Filled when the content was looked at.
     OutputContent content;
     Elf elf;
@@ -41,11 +41,11 @@ typedef void (*OutputNoteFn)(void *context, Str note);
 typedef struct OutputsRequest {
     Store *store;
     const Package *package;
-    int dirfd;  // of the directory that holds what was made
-    bool owned; // nobody else ever had a descriptor into it
+    int dirfd;                  // of the directory that holds what was made
+    bool owned;                 // nobody else ever had a descriptor into it
     const ComposeTree *closure; // of the runtime closure without the package itself; the first wins
     size_t closure_count;
-    bool closure_complete; // false: a part of it is not built yet (a cycle), so what is missing is no error
+    bool closure_complete;         // false: a part of it is not built yet (a cycle), so what is missing is no error
     const ComposeTree *build_root; // for a hint about who has what is missing; may be empty
     size_t build_root_count;
     OutputNoteFn note;

@@ -25,8 +25,9 @@ Error *package_test_in_build(const BoxRequest *build, const Package *package, Ca
         if (test->class != TEST_BUILD)
             continue;
         if (test->deps.count)
-            return error_at(error_hint(error_new(ERROR_INVALID, "%.*s: a 'Build test runs in the build's root and has no "
-                                                                "dependencies of its own",
+            return error_at(error_hint(error_new(ERROR_INVALID,
+                                                 "%.*s: a 'Build test runs in the build's root and has no "
+                                                 "dependencies of its own",
                                                  STR_ARG(what(package, test, arena))),
                                        "add what it needs to build_deps"),
                             test->span);

@@ -16,7 +16,7 @@
 #include <time.h>
 
 static const char *const phase_names[PHASE_COUNT] = {
-    [PHASE_STARTING] = "starting", [PHASE_WAITING] = "waiting",     [PHASE_FETCHING] = "fetching",
+    [PHASE_STARTING] = "starting",   [PHASE_WAITING] = "waiting",   [PHASE_FETCHING] = "fetching",
     [PHASE_UNPACKING] = "unpacking", [PHASE_BUILDING] = "building", [PHASE_COLLECTING] = "collecting",
     [PHASE_TESTING] = "testing",
 };
@@ -65,8 +65,8 @@ static void enter(Job *job, RealisePhase phase) {
 static ComposeTree compose_tree(const Realiser *realiser, const RootTree *tree) {
     const PlanStep *step = realiser->plan->steps[tree->step];
     const PackageSet *set = realiser->plan->graph->set;
-    return (ComposeTree){{tree->package, tree->output, set->layers[step->package->layer].legacy, step->package->prebuilt},
-                         tree->tree};
+    return (ComposeTree){
+        {tree->package, tree->output, set->layers[step->package->layer].legacy, step->package->prebuilt}, tree->tree};
 }
 
 Error *realise_root_trees(const Realiser *realiser, PlanInputs inputs, Arena *arena, ComposeTree **trees_out,
@@ -247,8 +247,9 @@ static Error *check_buildable(const Job *job) {
     const Package *package = job->package;
     Target host = target_host();
     if (package->target.arch != host.arch || package->target.os != host.os)
-        return error_at(error_new(ERROR_DENIED, "'%.*s' is for %.*s and cannot be built on %.*s", STR_ARG(package->name),
-                                  STR_ARG(target_text(package->target)), STR_ARG(target_text(host))),
+        return error_at(error_new(ERROR_DENIED, "'%.*s' is for %.*s and cannot be built on %.*s",
+                                  STR_ARG(package->name), STR_ARG(target_text(package->target)),
+                                  STR_ARG(target_text(host))),
                         package->span);
     if (!package->needs.internet && !package->needs.dns && package->needs.allow.count == 0)
         return NULL;

@@ -47,7 +47,7 @@ struct Schedule {
     unsigned slots, slots_used, lanes_used, cpus, running;
     uint32_t job_count;
     size_t total, finished_steps;
-    bool stopping; // cancelled, or no box can be made
+    bool stopping;         // cancelled, or no box can be made
     pthread_mutex_t mutex; // of `finished` and of events
     pthread_cond_t changed;
     VEC(Job *) finished;
@@ -118,8 +118,7 @@ static void *job_main(void *context) {
         job->error = realise_step(realiser, job->step, job->cpus, &watch, job->arena, &job->report);
         break;
     case JOB_TEST:
-        job->error =
-            package_test_run(realiser, job->step, job->roots, job->cpus, &watch, job->arena, &job->report);
+        job->error = package_test_run(realiser, job->step, job->roots, job->cpus, &watch, job->arena, &job->report);
         break;
     default:
         BUG("job %d", (int)job->kind);
@@ -184,8 +183,7 @@ static bool can_start(const Schedule *schedule, StepIndex index, JobKind kind) {
     StepIndex failed;
     switch (kind) {
     case JOB_FETCH:
-        return step->runs && entry->fetch == FETCH_NONE &&
-               (entry->state == STEP_READY || entry->state == STEP_WAITING);
+        return step->runs && entry->fetch == FETCH_NONE && (entry->state == STEP_READY || entry->state == STEP_WAITING);
     case JOB_UNPACK:
         return !step->runs && !entry->started && entry->state == STEP_READY;
     case JOB_BUILD:
@@ -345,9 +343,9 @@ static void take_result(Schedule *schedule, Job *job) {
     case JOB_TEST:
         outcome->test_report = job->report;
         outcome->test_error = job->error;
-        outcome->tests = !job->error                                        ? OUTCOME_MADE
+        outcome->tests = !job->error                                   ? OUTCOME_MADE
                          : error_kind(job->error) == ERROR_INTERRUPTED ? OUTCOME_STOPPED
-                                                                            : OUTCOME_FAILED;
+                                                                       : OUTCOME_FAILED;
         break;
     default:
         break;

@@ -46,7 +46,7 @@ typedef struct ScheduleEvent {
 typedef void (*ScheduleEventFn)(void *context, const ScheduleEvent *event);
 
 typedef struct ScheduleOptions {
-    unsigned slots; // 0: by cores and memory
+    unsigned slots;           // 0: by cores and memory
     ScheduleEventFn on_event; // may be NULL
     void *context;
 } ScheduleOptions;

@@ -25,8 +25,7 @@ static Error *source_urls(const Package *package, const Source *source, Arena *a
 
 static Error *fetch_one(const SourcesRequest *request, const Source *source, int *fd_out, bool *downloaded_out) {
     AUTO_ARENA Arena *arena = arena_new(0);
-    FetchRequest fetch = {
-        .sha256 = source->sha256, .on_progress = request->on_progress, .context = request->context};
+    FetchRequest fetch = {.sha256 = source->sha256, .on_progress = request->on_progress, .context = request->context};
     TRY(source_urls(request->package, source, arena, &fetch.urls));
     TRY_CTX(fetch_source(request->store, request->fetch, &fetch, request->cancel, fd_out, downloaded_out),
             "'%.*s': cannot get the source %.*s", STR_ARG(request->package->name), STR_ARG(source->name));

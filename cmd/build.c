@@ -1,8 +1,8 @@
 // `minimal build`: names become artifacts. On stdout one path per named package, in order; on stderr what is going on
 // while it lasts, and a few lines at the end about what was made.
+#include "builder/build.h"
 #include "base/json.h"
 #include "builder/artifact.h"
-#include "builder/build.h"
 #include "cmd/cmd.h"
 #include "cmd/progress.h"
 #include "cmd/session.h"
@@ -119,9 +119,9 @@ static void print_summary(const Build *build, uint64_t began_ns, uint64_t now, A
 // ---- results ----
 
 static const char *outcome_name(Outcome outcome) {
-    static const char *const names[] = {[OUTCOME_UNNEEDED] = "unneeded", [OUTCOME_PRESENT] = "present",
-                                        [OUTCOME_MADE] = "made",         [OUTCOME_FAILED] = "failed",
-                                        [OUTCOME_SKIPPED] = "skipped",   [OUTCOME_STOPPED] = "stopped"};
+    static const char *const names[] = {
+        [OUTCOME_UNNEEDED] = "unneeded", [OUTCOME_PRESENT] = "present", [OUTCOME_MADE] = "made",
+        [OUTCOME_FAILED] = "failed",     [OUTCOME_SKIPPED] = "skipped", [OUTCOME_STOPPED] = "stopped"};
     return names[outcome];
 }
 
@@ -134,8 +134,8 @@ static void json_outputs(JsonWriter *json, Store *store, const RecordOutput *out
         json_key(json, "hash");
         json_cstring(json, hash_hex(outputs[i].tree).text);
         json_key(json, "path");
-        json_string(json, arena_printf(arena, "%s/%.*s", store_path(store),
-                                       STR_ARG(store_tree_path(arena, outputs[i].tree))));
+        json_string(
+            json, arena_printf(arena, "%s/%.*s", store_path(store), STR_ARG(store_tree_path(arena, outputs[i].tree))));
         json_key(json, "files");
         json_integer(json, (int64_t)outputs[i].file_count);
         json_key(json, "size_bytes");

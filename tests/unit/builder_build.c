@@ -256,7 +256,8 @@ static const char *read_artifact(const World *world, size_t request, const char 
 static void test_a_build_and_its_dependent(void **state) {
     World *world = new_world(state);
     add_build(world, "lib", "mkdir -p $OUTPUT_DIR/usr/share; echo from-lib > $OUTPUT_DIR/usr/share/lib");
-    Made *app = add_build(world, "app", "mkdir -p $OUTPUT_DIR/usr/share; cat /usr/share/lib > $OUTPUT_DIR/usr/share/app");
+    Made *app =
+        add_build(world, "app", "mkdir -p $OUTPUT_DIR/usr/share; cat /usr/share/lib > $OUTPUT_DIR/usr/share/app");
     depend(app, 1);
     build(world, 2);
     assert_string_equal(read_artifact(world, 0, "usr/share/app"), "from-lib\n");
@@ -373,8 +374,7 @@ static void test_a_failed_test_is_remembered(void **state) {
     Made *made = add_build(world, "p", "mkdir -p $OUTPUT_DIR/usr/share; echo x > $OUTPUT_DIR/usr/share/x");
     add_test(made, "wrong", TEST_STANDALONE, "echo here; exit 3");
     for (int round = 0; round < 2; round++) {
-        fails(world, ERROR_BUILD_FAILED,
-              "'p', test 'wrong': `sh -euc echo here; exit 3` failed with exit code 3");
+        fails(world, ERROR_BUILD_FAILED, "'p', test 'wrong': `sh -euc echo here; exit 3` failed with exit code 3");
         assert_int_equal(world->build.result.made, round == 0 ? 2 : 0); // built once, tested twice
         assert_int_equal(world->build.result.tests_failed, 1);
         assert_string_equal(outcome_of(world, 0)->test_report.log_tail.ptr, "here\n");
@@ -461,7 +461,8 @@ static const struct {
      "'p': `sh -euc head -c 99999999 /dev/zero > x; sleep 1000` was ended: it wrote more than 8 MiB",
      {.disk_bytes = 8 << 20}},
     {"rm -r $OUTPUT_DIR",
-     "'p': the build removed its output directory: cannot open output without following links: No such file or directory",
+     "'p': the build removed its output directory: cannot open output without following links: No such file or "
+     "directory",
      {0}},
     {":", "'p', output 'files': nothing matches the glob '**'", {0}},
     {"mkdir -p $OUTPUT_DIR/bin; touch $OUTPUT_DIR/bin/x",

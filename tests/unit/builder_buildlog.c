@@ -2,6 +2,7 @@
 #include "base/fd.h"
 #include "builder/buildlog.h"
 
+#include <cmocka.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +10,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 static char dir[] = "/tmp/buildlog-XXXXXX";
 
@@ -69,7 +69,9 @@ static void test_sanitise(void **state) {
     CLEAN("\xc0\xaf", "??");
     CLEAN("\xed\xa0\x80", "???");
     CLEAN("\xc2\x9b[31m", "??[31m"); // the C1 form of ESC [
-    CLEAN("a\xe2\x80\xae" "b", "a???b"); // right-to-left override
+    CLEAN("a\xe2\x80\xae"
+          "b",
+          "a???b"); // right-to-left override
 }
 
 static void test_log_and_tail(void **state) {

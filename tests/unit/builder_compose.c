@@ -95,9 +95,8 @@ static void test_legacy_layers_are_warned_about(void **state) {
         Composed composed;
         ok(compose_two(fixture, trees, 2, (StrSlice){0}, &composed));
         assert_int_equal(composed.warnings.count, 1);
-        assert_string_equal(
-            composed.warnings.items[0].ptr,
-            "/usr/share/x differs between 'a' (output files), whose is taken, and 'b' (output files)");
+        assert_string_equal(composed.warnings.items[0].ptr,
+                            "/usr/share/x differs between 'a' (output files), whose is taken, and 'b' (output files)");
     }
 }
 
@@ -165,9 +164,8 @@ static void test_a_torn_verdict_is_none(void **state) {
     unsigned torn = 0;
     for (struct dirent *entry; (entry = readdir(dir));)
         if (entry->d_name[0] != '.') {
-            assert_int_equal(truncate(arena_printf(fixture->arena, "%s/verdicts/%s", fixture->path, entry->d_name).ptr,
-                                      30),
-                             0);
+            assert_int_equal(
+                truncate(arena_printf(fixture->arena, "%s/verdicts/%s", fixture->path, entry->d_name).ptr, 30), 0);
             torn++;
         }
     assert_int_equal(torn, 1);
@@ -227,21 +225,30 @@ static void test_following(void **state) {
         RootFound found;
         const char *at; // where it leads, or what is missing
     } cases[] = {
-        {"real", ROOT_FOUND, "usr/bin/real"},       {"rel", ROOT_FOUND, "usr/lib/libz.so.1"},
-        {"abs", ROOT_FOUND, "usr/share/d"},         {"abs/f", ROOT_FOUND, "usr/share/d/f"},
-        {"out", ROOT_LEAVES, NULL},                 {"loop", ROOT_LOOP, NULL},
-        {"gone", ROOT_MISSING, "usr/bin/nothing"},  {"box", ROOT_FOUND, NULL},
-        {"merged", ROOT_FOUND, "usr/lib/libz.so.1"}, {"through", ROOT_FOUND, "usr/share/d/f"},
-        {"below", ROOT_MISSING, "usr/bin/real"},    {"/bin/real", ROOT_FOUND, "usr/bin/real"},
-        {"/etc/passwd", ROOT_FOUND, "etc/passwd"},  {"/", ROOT_FOUND, NULL},
-        {".././bin/real", ROOT_FOUND, "usr/bin/real"}, {"../../..", ROOT_LEAVES, NULL},
+        {"real", ROOT_FOUND, "usr/bin/real"},
+        {"rel", ROOT_FOUND, "usr/lib/libz.so.1"},
+        {"abs", ROOT_FOUND, "usr/share/d"},
+        {"abs/f", ROOT_FOUND, "usr/share/d/f"},
+        {"out", ROOT_LEAVES, NULL},
+        {"loop", ROOT_LOOP, NULL},
+        {"gone", ROOT_MISSING, "usr/bin/nothing"},
+        {"box", ROOT_FOUND, NULL},
+        {"merged", ROOT_FOUND, "usr/lib/libz.so.1"},
+        {"through", ROOT_FOUND, "usr/share/d/f"},
+        {"below", ROOT_MISSING, "usr/bin/real"},
+        {"/bin/real", ROOT_FOUND, "usr/bin/real"},
+        {"/etc/passwd", ROOT_FOUND, "etc/passwd"},
+        {"/", ROOT_FOUND, NULL},
+        {".././bin/real", ROOT_FOUND, "usr/bin/real"},
+        {"../../..", ROOT_LEAVES, NULL},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         const RootNode *node = NULL;
         Str missing = STR_NULL;
         RootFound found = root_follow(root, STR("usr/bin"), str_from(cases[i].path), fixture->arena, &node, &missing);
         Str at = found == ROOT_MISSING ? missing : node ? node->path : STR_NULL;
-        if (found != cases[i].found || (found != ROOT_LEAVES && found != ROOT_LOOP && !str_eq(at, str_from(cases[i].at))))
+        if (found != cases[i].found ||
+            (found != ROOT_LEAVES && found != ROOT_LOOP && !str_eq(at, str_from(cases[i].at))))
             fail_msg("%s: %d at %.*s", cases[i].path, (int)found, STR_ARG(at));
     }
     assert_true(str_is(root_find_name(root, STR("libz.so.1"))->path, "usr/lib/libz.so.1"));

@@ -1,15 +1,15 @@
-// ELF files made byte by byte here: what is read of a sound one, in both classes and byte orders, and that a damaged one
-// is an error that says what is wrong with it.
-#include "builder/elf.h"
+// ELF files made byte by byte here: what is read of a sound one, in both classes and byte orders, and that a damaged
+// one is an error that says what is wrong with it.
 #include "base/fd.h"
+#include "builder/elf.h"
 
+#include <cmocka.h>
 #include <elf.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 enum { FILE_SIZE = 1024, TABLE_AT = 64, INTERP_AT = 400, STRINGS_AT = 448, DYNAMIC_AT = 560, BASE = 0x1000 };
 
@@ -121,7 +121,12 @@ static void test_objects_without_segments(void **state) {
 
 static void test_other_files_are_not_elf(void **state) {
     (void)state;
-    static const char *const texts[] = {"", "\x7f" "EL", "#!/bin/sh\n", "!<arch>\n", "x\x7f" "ELF"};
+    static const char *const texts[] = {"",
+                                        "\x7f"
+                                        "EL",
+                                        "#!/bin/sh\n", "!<arch>\n",
+                                        "x\x7f"
+                                        "ELF"};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         AUTO_ARENA Arena *arena = arena_new(0);
         bool is_elf = true;
@@ -140,7 +145,7 @@ typedef struct Damage {
 } Damage;
 
 #define PHDR(index) (TABLE_AT + (index) * sizeof(Elf64_Phdr))
-#define DYN(index) (DYNAMIC_AT + (index) * 16)
+#define DYN(index) (DYNAMIC_AT + (index)*16)
 
 static const Damage damages[] = {
     {EI_CLASS, 1, 3, FILE_SIZE, ERROR_INVALID, "damaged ELF file: class 3, byte order 1"},
@@ -159,8 +164,7 @@ static const Damage damages[] = {
      "damaged ELF file: the dynamic section lies outside the file"},
     {PHDR(2) + 32, 8, 1ull << 40, FILE_SIZE, ERROR_LIMIT,
      "an ELF file with 68719476736 dynamic entries is beyond the limit of 16384"},
-    {DYN(5) + 8, 8, 0x10, FILE_SIZE, ERROR_INVALID,
-     "damaged ELF file: its dynamic section has no table of strings"},
+    {DYN(5) + 8, 8, 0x10, FILE_SIZE, ERROR_INVALID, "damaged ELF file: its dynamic section has no table of strings"},
     {DYN(5), 8, DT_DEBUG, FILE_SIZE, ERROR_INVALID, "damaged ELF file: its dynamic section has no table of strings"},
     {DYN(0) + 8, 8, UINT64_MAX, FILE_SIZE, ERROR_INVALID,
      "damaged ELF file: the name of a needed library lies outside the file"},
@@ -223,9 +227,12 @@ static void test_too_many_libraries(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sound_files),         cmocka_unit_test(test_objects_without_segments),
-        cmocka_unit_test(test_other_files_are_not_elf), cmocka_unit_test(test_damaged_files),
-        cmocka_unit_test(test_a_name_without_end),  cmocka_unit_test(test_too_many_libraries),
+        cmocka_unit_test(test_sound_files),
+        cmocka_unit_test(test_objects_without_segments),
+        cmocka_unit_test(test_other_files_are_not_elf),
+        cmocka_unit_test(test_damaged_files),
+        cmocka_unit_test(test_a_name_without_end),
+        cmocka_unit_test(test_too_many_libraries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

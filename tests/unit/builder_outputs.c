@@ -42,7 +42,8 @@ static Case *new_case(Fixture *fixture) {
 
 static Output *add_output(Case *test, const char *name, OutputType type, const char *glob) {
     Output *output = &test->outputs[test->package.output_count++];
-    *output = (Output){.name = str_from(name), .type = type, .glob = str_from(glob), .span = {STR("build.ncl"), 7, 5, 7, 9, {0}}};
+    *output = (Output){
+        .name = str_from(name), .type = type, .glob = str_from(glob), .span = {STR("build.ncl"), 7, 5, 7, 9, {0}}};
     return output;
 }
 
@@ -158,14 +159,16 @@ static void test_no_match(void **state) {
     write_file(*state, "out/usr/lib/y", "x", 0755);
     add_output(test, "libs", OUTPUT_LIB, "usr/lib/*.so");
     fails(test, ERROR_NOT_FOUND,
-          AT "'pkg', output 'libs': nothing matches the glob 'usr/lib/*.so'\nhint: what there is: usr/lib/y, usr/bin/jq");
+          AT
+          "'pkg', output 'libs': nothing matches the glob 'usr/lib/*.so'\nhint: what there is: usr/lib/y, usr/bin/jq");
 }
 
 static void test_no_match_in_nothing(void **state) {
     Case *test = new_case(*state);
     add_output(test, "bins", OUTPUT_BIN, "usr/bin/*");
     fails(test, ERROR_NOT_FOUND,
-          AT "'pkg', output 'bins': nothing matches the glob 'usr/bin/*'\nhint: nothing was installed into $OUTPUT_DIR");
+          AT
+          "'pkg', output 'bins': nothing matches the glob 'usr/bin/*'\nhint: nothing was installed into $OUTPUT_DIR");
 }
 
 static void test_no_match_of_an_absolute_glob(void **state) {
@@ -174,15 +177,14 @@ static void test_no_match_of_an_absolute_glob(void **state) {
     add_output(test, "bins", OUTPUT_BIN, "/usr/bin/*");
     fails(test, ERROR_NOT_FOUND,
           AT "'pkg', output 'bins': nothing matches the glob '/usr/bin/*'\n"
-          "hint: globs are matched against paths like usr/bin/x, without a slash in front");
+             "hint: globs are matched against paths like usr/bin/x, without a slash in front");
 }
 
 static void test_a_wrong_glob(void **state) {
     Case *test = new_case(*state);
     write_file(*state, "out/usr/bin/jq", "x", 0755);
     add_output(test, "bins", OUTPUT_BIN, "usr/bin/[");
-    fails(test, ERROR_INVALID,
-          AT "'pkg', output 'bins': glob 'usr/bin/[', character 9: this '[' has no ']'");
+    fails(test, ERROR_INVALID, AT "'pkg', output 'bins': glob 'usr/bin/[', character 9: this '[' has no ']'");
 }
 
 static void test_specials_are_refused(void **state) {
@@ -191,8 +193,7 @@ static void test_specials_are_refused(void **state) {
     write_file(fixture, "out/usr/share/a", "x", 0644);
     assert_int_equal(mkfifoat(fixture->dirfd, "out/usr/share/pipe", 0644), 0);
     add_output(test, "data", OUTPUT_DATA, "usr/share/**");
-    fails(test, ERROR_INVALID,
-          AT "'pkg', output 'data': usr/share/pipe is a fifo; outputs hold files and links");
+    fails(test, ERROR_INVALID, AT "'pkg', output 'data': usr/share/pipe is a fifo; outputs hold files and links");
 }
 
 static void test_sockets_are_refused(void **state) {
@@ -276,38 +277,36 @@ typedef struct TypeCase {
 static const TypeCase wrong_types[] = {
     {OUTPUT_BIN, "usr/bin/text",
      AT "'pkg', output 'o': usr/bin/text is neither a program (ELF) nor a script ('#!')\n"
-     "hint: files that are no programs belong into an OutputData or OutputLib"},
+        "hint: files that are no programs belong into an OutputData or OutputLib"},
     {OUTPUT_BIN, "usr/bin/empty",
      AT "'pkg', output 'o': usr/bin/empty is neither a program (ELF) nor a script ('#!')\n"
-     "hint: files that are no programs belong into an OutputData or OutputLib"},
+        "hint: files that are no programs belong into an OutputData or OutputLib"},
     {OUTPUT_BIN, "usr/bin/object", AT "'pkg', output 'o': usr/bin/object is an ELF file, but no program"},
-    {OUTPUT_BIN, "usr/bin/arm",
-     AT "'pkg', output 'o': usr/bin/arm is for arm64, but the package is for amd64"},
-    {OUTPUT_BIN, "usr/bin/other", AT "'pkg', output 'o': usr/bin/other is for machine 243, but the package is for amd64"},
-    {OUTPUT_BIN, "usr/bin/torn",
-     AT "'pkg', output 'o': usr/bin/torn is a damaged ELF file: class 0, byte order 0"},
+    {OUTPUT_BIN, "usr/bin/arm", AT "'pkg', output 'o': usr/bin/arm is for arm64, but the package is for amd64"},
+    {OUTPUT_BIN, "usr/bin/other",
+     AT "'pkg', output 'o': usr/bin/other is for machine 243, but the package is for amd64"},
+    {OUTPUT_BIN, "usr/bin/torn", AT "'pkg', output 'o': usr/bin/torn is a damaged ELF file: class 0, byte order 0"},
     {OUTPUT_BIN, "usr/bin/script",
      AT "'pkg', output 'o': usr/bin/script is a script for /usr/bin/perl, which neither the package nor its runtime "
-     "dependencies have\n"
-     "hint: add the package that has it to runtime_deps, or say allow_missing_interpreter = true"},
+        "dependencies have\n"
+        "hint: add the package that has it to runtime_deps, or say allow_missing_interpreter = true"},
     {OUTPUT_BIN, "usr/bin/relative",
      AT "'pkg', output 'o': usr/bin/relative begins with '#!', but names no interpreter by its full path"},
     {OUTPUT_LIB, "usr/bin/text",
      AT "'pkg', output 'o': usr/bin/text is no library, object, archive or linker script\n"
-     "hint: narrow the glob, or say allow_data = true"},
+        "hint: narrow the glob, or say allow_data = true"},
     {OUTPUT_LIB, "usr/bin/script",
      AT "'pkg', output 'o': usr/bin/script is no library, object, archive or linker script\n"
-     "hint: narrow the glob, or say allow_data = true"},
+        "hint: narrow the glob, or say allow_data = true"},
     {OUTPUT_LIB, "usr/bin/exec", AT "'pkg', output 'o': usr/bin/exec is an ELF file, but no library or object"},
     {OUTPUT_LIB, "usr/bin/arm", AT "'pkg', output 'o': usr/bin/arm is for arm64, but the package is for amd64"},
-    {OUTPUT_LIB, "usr/bin/torn",
-     AT "'pkg', output 'o': usr/bin/torn is a damaged ELF file: class 0, byte order 0"},
+    {OUTPUT_LIB, "usr/bin/torn", AT "'pkg', output 'o': usr/bin/torn is a damaged ELF file: class 0, byte order 0"},
     {OUTPUT_DATA, "usr/bin/object",
      AT "'pkg', output 'o': usr/bin/object is an ELF object, not data\n"
-     "hint: put it into an OutputBin or OutputLib, or say allow_executable = true"},
+        "hint: put it into an OutputBin or OutputLib, or say allow_executable = true"},
     {OUTPUT_DATA, "usr/bin/arm",
      AT "'pkg', output 'o': usr/bin/arm is an ELF object, not data\n"
-     "hint: put it into an OutputBin or OutputLib, or say allow_executable = true"},
+        "hint: put it into an OutputBin or OutputLib, or say allow_executable = true"},
 };
 
 static void write_wrong_files(Fixture *fixture) {
@@ -355,8 +354,9 @@ static void test_a_prebuilt_may_lack_its_interpreter(void **state) {
     test->package.prebuilt = true;
     write_file(*state, "out/usr/bin/script", "#!/usr/bin/perl\n", 0755);
     add_output(test, "bins", OUTPUT_BIN, "usr/bin/*");
-    succeeds(test, "usr/bin/script is a script for /usr/bin/perl, which neither the package nor its runtime dependencies "
-                   "have\n");
+    succeeds(test,
+             "usr/bin/script is a script for /usr/bin/perl, which neither the package nor its runtime dependencies "
+             "have\n");
 }
 
 // ---- links ----
@@ -390,8 +390,7 @@ static void test_links_that_do_not(void **state) {
          "'pkg': the link usr/share/l -> left leads nowhere: neither the package's outputs nor its runtime "
          "dependencies have usr/share/left\n"
          "hint: is there an output whose glob takes usr/share/left?"},
-        {"../../../etc/passwd", ERROR_INVALID,
-         "'pkg': the link usr/share/l -> ../../../etc/passwd leaves the root"},
+        {"../../../etc/passwd", ERROR_INVALID, "'pkg': the link usr/share/l -> ../../../etc/passwd leaves the root"},
         {"l", ERROR_INVALID, "'pkg': the link usr/share/l -> l goes in circles"},
         {"/usr/nothing", ERROR_NOT_FOUND,
          "'pkg': the link usr/share/l -> /usr/nothing leads nowhere: neither the package's outputs nor its runtime "
@@ -436,8 +435,8 @@ static void test_libraries_are_found(void **state) {
     write_elf(fixture, "libc/usr/lib/x86_64-linux-gnu/libc.so.6", program, 0644);
     write_elf(fixture, "out/usr/lib/libown.so", program, 0644);
     write_elf(fixture, "out/usr/lib/pkg/libpriv.so", program, 0644);
-    write_elf(fixture, "out/usr/bin/x",
-              (ElfMaker){ET_DYN, EM_X86_64, needs, "/nowhere:$ORIGIN/../lib/pkg:/usr/lib"}, 0755);
+    write_elf(fixture, "out/usr/bin/x", (ElfMaker){ET_DYN, EM_X86_64, needs, "/nowhere:$ORIGIN/../lib/pkg:/usr/lib"},
+              0755);
     add_closure(test, "z", "zlib", false);
     add_closure(test, "libc", "libc", true);
     add_output(test, "all", OUTPUT_DATA, "usr/**")->allow_executable = true;
@@ -476,8 +475,8 @@ static void test_a_library_that_is_shadowed(void **state) {
     write_elf(fixture, "theirs/usr/lib/x86_64-linux-gnu/libz.so.1", (ElfMaker){ET_DYN, EM_X86_64, NULL, "/x"}, 0644);
     for (int with_runpath = 0; with_runpath < 2; with_runpath++) {
         Case *test = new_case(fixture);
-        write_elf(fixture, "out/usr/bin/x",
-                  (ElfMaker){ET_DYN, EM_X86_64, needs_z, with_runpath ? "/usr/lib" : NULL}, 0755);
+        write_elf(fixture, "out/usr/bin/x", (ElfMaker){ET_DYN, EM_X86_64, needs_z, with_runpath ? "/usr/lib" : NULL},
+                  0755);
         add_closure(test, "ours", "zlib", false);
         add_closure(test, "theirs", "debian-zlib1g", true);
         add_output(test, "bins", OUTPUT_BIN, "usr/bin/*");
