@@ -6,6 +6,7 @@
 
 #include "base/map.h"
 #include "specs/lang/builtins.h"
+#include "specs/lang/grapheme.h"
 
 #include <stdlib.h>
 
@@ -104,7 +105,7 @@ static Error *compile(Lang *lang, Str pattern, Regex **out) {
 }
 
 // Number of groups with the whole, or 0 for no match. The places are in the match data of regex.
-static Error *match_at(Lang *lang, Regex *regex, Str text, size_t start, int *groups_out) {
+static Error *match_once(Lang *lang, Regex *regex, Str text, size_t start, int *groups_out) {
     uint32_t options = start ? PCRE2_NO_UTF_CHECK : 0;
     int n = pcre2_match(regex->code, (PCRE2_SPTR)(text.ptr ? text.ptr : ""), text.len, start, options, regex->match,
                         regex_cache(lang)->context);
@@ -115,6 +116,33 @@ static Error *match_at(Lang *lang, Regex *regex, Str text, size_t start, int *gr
         return error_at(error_new(ERROR_LIMIT, "a regular expression takes too long on a text of %zu bytes", text.len),
                         node_span(lang, lang->site));
     return caller_error(lang, "a regular expression cannot be matched (pcre2 error %d)", n);
+}
+
+// Where to look next: behind the match, or one character on when it was empty.
+static size_t next_start(Str text, size_t from, size_t to) {
+    if (to > from)
+        return to;
+    to++;
+    while (to < text.len && ((unsigned char)text.ptr[to] & 0xc0) == 0x80)
+        to++;
+    return to;
+}
+
+// The same, passing over matches that begin or end within a character (a grapheme cluster).
+static Error *match_at(Lang *lang, Regex *regex, Str text, size_t start, int *groups_out) {
+    for (;;) {
+        TRY(match_once(lang, regex, text, start, groups_out));
+        if (!*groups_out)
+            return NULL;
+        const PCRE2_SIZE *places = pcre2_get_ovector_pointer(regex->match);
+        if (grapheme_border(text, places[0]) && grapheme_border(text, places[1]))
+            return NULL;
+        start = next_start(text, places[0], places[0]);
+        *groups_out = 0;
+        if (start > text.len)
+            return NULL;
+        TRY(charge_step(lang, lang->site));
+    }
 }
 
 static Error *string_is_match(Lang *lang, Value **args, Value **out) {
@@ -129,8 +157,8 @@ static Error *string_is_match(Lang *lang, Value **args, Value **out) {
 // Number of characters in front of a byte.
 static int64_t character_index(Str text, size_t byte) {
     int64_t count = 0;
-    for (size_t i = 0; i < byte; i++)
-        count += ((unsigned char)text.ptr[i] & 0xc0) != 0x80;
+    for (size_t at = 0; at < byte; count++)
+        at = grapheme_end(text, at);
     return count;
 }
 
@@ -161,16 +189,6 @@ static Error *string_find(Lang *lang, Value **args, Value **out) {
     TRY(compile(lang, args[0]->string, &regex));
     TRY(match_at(lang, regex, args[1]->string, 0, &groups));
     return match_value(lang, regex, args[1]->string, groups, out);
-}
-
-// Where to look next: behind the match, or one character on when it was empty.
-static size_t next_start(Str text, size_t from, size_t to) {
-    if (to > from)
-        return to;
-    to++;
-    while (to < text.len && ((unsigned char)text.ptr[to] & 0xc0) == 0x80)
-        to++;
-    return to;
 }
 
 static Error *string_find_all(Lang *lang, Value **args, Value **out) {

@@ -62,8 +62,8 @@ static Error *string_split(Lang *lang, Value **args, Value **out) {
     if (separator.len == 0)
         return string_characters(lang, &args[1], out);
     size_t count = 1, i = 0, from = 0;
-    for (size_t at = 0; (at = find_part(text, separator, at)) != SIZE_MAX; at += separator.len)
-        count++;
+    for (size_t at = 0; (at = find_part(text, separator, at)) != SIZE_MAX; count++)
+        at += separator.len;
     Value **items = NULL;
     TRY(lang_reserve(lang, count, sizeof(Value) + sizeof(Value *), lang->site));
     TRY(new_items(lang, count, &items));
@@ -71,13 +71,32 @@ static Error *string_split(Lang *lang, Value **args, Value **out) {
         items[i++] = value_text(lang, str_slice(text, from, at));
         at += separator.len;
     }
-    items[i] = value_text(lang, text.ptr ? str_slice(text, from, text.len) : text);
-    *out = value_array(lang, items, count, NULL);
+    if (from < text.len) // a separator at the very end starts no other piece
+        items[i++] = value_text(lang, str_slice(text, from, text.len));
+    *out = value_array(lang, items, i, NULL);
     return NULL;
 }
 
+static bool is_space(uint32_t c) {
+    return c == ' ' || (c >= 9 && c <= 13) || c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) ||
+           c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
+}
+
 static Error *string_trim(Lang *lang, Value **args, Value **out) {
-    *out = value_text(lang, str_trim(args[0]->string));
+    Str text = args[0]->string;
+    size_t from = 0, end = 0;
+    bool seen = false;
+    for (size_t at = 0; at < text.len;) {
+        uint32_t c = 0;
+        size_t len = grapheme_decode(text, at, &c);
+        if (!is_space(c)) {
+            from = seen ? from : at;
+            end = at + len;
+            seen = true;
+        }
+        at += len;
+    }
+    *out = seen ? value_text(lang, str_slice(text, from, end)) : lang->empty_string;
     return NULL;
 }
 

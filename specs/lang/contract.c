@@ -253,6 +253,9 @@ static bool excludes(const AstNode *type, Symbol variable, Symbol name) {
     case AST_TYPE_DICT:
         return type->child && excludes(type->child, variable, name);
     case AST_TYPE_FORALL:
+        for (uint32_t i = 0; i < type->forall->count; i++)
+            if (type->forall->variables[i] == variable) // another one of the same name
+                return false;
         return excludes(type->forall->body, variable, name);
     case AST_TYPE_RECORD:
         if (type->rows->tail == AST_TAIL_VAR && type->rows->tail_var->symbol == variable && find_row(type->rows, name))
@@ -313,7 +316,7 @@ static Error *check_tail(Lang *lang, const Value *type, Label *label, Record **r
         return tail_access(lang, *record, "seal again", label->site);
     for (uint32_t i = 0; i < (*record)->count; i++) {
         Symbol name = (*record)->fields[i].name;
-        if (!find_row(rows, name) && excludes(key->origin, rows->tail_var->symbol, name))
+        if (!find_row(rows, name) && excludes(key->origin->forall->body, rows->tail_var->symbol, name))
             return fail_text(failure, arena_printf(lang->arena, "the field `%.*s` must not be in the record's tail",
                                                    STR_ARG(name_text(lang, name))));
     }
