@@ -87,7 +87,7 @@ static Error *tree_is_present(Resolution *resolution, Hash tree, bool *present_o
         *present_out = known == &tree_present;
         return NULL;
     }
-    TRY(store_check_tree(resolution->store, tree, present_out));
+    TRY((resolution->options.glance ? store_has_tree : store_check_tree)(resolution->store, tree, present_out));
     note_tree(resolution, tree, *present_out);
     return NULL;
 }

@@ -15,6 +15,7 @@
 typedef struct ResolveOptions {
     bool no_cache; // every step of the complete plan is built anew, from the bootstrap upward
     bool rebuild;  // the requested steps are built anew
+    bool glance;   // a tree counts as present when its directory is there: for running what was checked when it was made
     bool tests;    // also make present what the tests of artifacts need that may be built (the graph must have it)
 } ResolveOptions;
 

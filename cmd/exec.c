@@ -77,7 +77,7 @@ static Error *realise(Globals *globals, Session *session, StrSlice packages, Com
                             .set = session->set,
                             .requests = requests,
                             .request_count = packages.count,
-                            .resolve = {.no_cache = globals->no_cache},
+                            .resolve = {.no_cache = globals->no_cache, .glance = true},
                             .skip_tests = true,
                             .offline = globals->offline,
                             .cancel = globals->cancel};

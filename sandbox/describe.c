@@ -239,7 +239,7 @@ static void check_extras(Checks *checks) {
     char text[64];
     snprintf(text, sizeof text, "ABI %ld; a sandbox stands without it", abi);
     add_check(checks, "landlock", false, abi > 0, abi > 0 ? text : "not in this kernel",
-              "nothing: a sandbox stands without it");
+              "nothing to do: a sandbox stands without it");
     bool memory = access("/sys/fs/cgroup/memory/cgroup.procs", W_OK) == 0;
     AUTO_BUF Buf controllers;
     buf_init(&controllers, 4096);
@@ -249,7 +249,7 @@ static void check_extras(Checks *checks) {
     error_free(error);
     add_check(checks, "cgroups", false, memory, memory ? "ours to use, but limits are per process and by watching"
                                                       : "not ours to use",
-              "nothing: limits are per process and by watching");
+              "nothing to do: limits are per process and by watching");
 }
 
 size_t sandbox_check_host(Arena *arena, SandboxCheck items[SANDBOX_CHECKS_MAX]) {

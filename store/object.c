@@ -153,6 +153,16 @@ Error *store_check_tree(Store *store, Hash hash, bool *present_out) {
     return NULL;
 }
 
+Error *store_has_tree(Store *store, Hash hash, bool *present_out) {
+    struct stat st;
+    *present_out = false;
+    if (fstatat(store_dirfd(store), object_path(hash, "/tree").text, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        *present_out = directory_matches(&st);
+    else if (errno != ENOENT && errno != ENOTDIR && errno != EIO)
+        return error_sys(errno, "cannot look at an object of %s", store_path(store));
+    return NULL;
+}
+
 Error *object_remove(Store *store, Hash hash) {
     return store_discard(store, object_path(hash, "").text);
 }

@@ -76,6 +76,8 @@ MUST_CHECK Error *store_read_tree(Store *store, Hash hash, Arena *arena, Tree *o
 // published with, so that nothing was added, removed, truncated or written to: one stat each, no content read. A
 // damaged one counts as absent and is moved aside by the next store_add_tree of the same tree.
 MUST_CHECK Error *store_check_tree(Store *store, Hash hash, bool *present_out);
+// A glance: whether the object's tree is there at all, one stat. For a use that a file missing from it would only fail.
+MUST_CHECK Error *store_has_tree(Store *store, Hash hash, bool *present_out);
 // "objects/ab/cdef.../tree", relative to store_dirfd, in arena.
 Str store_tree_path(Arena *arena, Hash hash);
 
