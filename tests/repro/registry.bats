@@ -3,7 +3,8 @@
 # of the store, and as root the user as well): every package's own tests pass, and every artifact is the same.
 
 setup_file() {
-    export WORK="$BATS_FILE_TMPDIR"
+    export WORK="$TEST_DIR/work" # not below the temporary directory of bats: that is closed to other users
+    mkdir -p "$WORK"
     chmod 755 "$WORK"
     mkdir -p "$WORK/tool/bin" "$WORK/tool/libexec/minimal" "$WORK/second/a/much/longer/path"
     cp "$MINIMAL" "$WORK/tool/bin/"
@@ -42,8 +43,8 @@ tool() { # which, words...
 
 @test "both gave the same bytes, package by package" {
     for name in $PACKAGES; do
-        tool first build --json "$name" 2>/dev/null | python3 -c 'import json,sys; print(json.load(sys.stdin)["artifacts"][0]["outputs"])' >"$WORK/one"
-        tool second build --json "$name" 2>/dev/null | python3 -c 'import json,sys; print(json.load(sys.stdin)["artifacts"][0]["outputs"])' >"$WORK/two"
+        tool first build --json "$name" 2>/dev/null | python3 -c 'import json,sys; print({n: o["hash"] for n, o in json.load(sys.stdin)["packages"][0]["outputs"].items()})' >"$WORK/one"
+        tool second build --json "$name" 2>/dev/null | python3 -c 'import json,sys; print({n: o["hash"] for n, o in json.load(sys.stdin)["packages"][0]["outputs"].items()})' >"$WORK/two"
         cmp "$WORK/one" "$WORK/two" || { echo "$name differs"; cat "$WORK/one" "$WORK/two"; false; }
     done
 }
