@@ -34,7 +34,10 @@ static StepIndex add_step(Plan *plan, Slot slot, StepReason reason, StepIndex wa
 }
 
 // Entries of a closure as inputs. What another entry brought is wanted by that entry, the rest by `wanted_by`.
-static PlanInputs add_closure(Plan *plan, const Closure *closure, StepReason reason, StepIndex wanted_by) {
+static Error *add_closure(Plan *plan, const Closure *closure, StepReason reason, StepIndex wanted_by, PlanInputs *out) {
+    plan->input_count += closure->count;
+    if (plan->input_count > PLAN_INPUTS_MAX)
+        return error_new(ERROR_LIMIT, "the roots of this plan would hold more than %d entries", PLAN_INPUTS_MAX);
     PlanInput *inputs = ARENA_ARRAY(plan->arena, PlanInput, closure->count);
     for (size_t i = 0; i < closure->count; i++) {
         const ClosureEntry *entry = &closure->items[i];
@@ -43,7 +46,8 @@ static PlanInputs add_closure(Plan *plan, const Closure *closure, StepReason rea
                                   declared ? wanted_by : inputs[entry->via].step);
         inputs[i] = (PlanInput){step, entry->whole, entry->outputs};
     }
-    return (PlanInputs){inputs, closure->count};
+    *out = (PlanInputs){inputs, closure->count};
+    return NULL;
 }
 
 Error *plan_new(Arena *arena, const Graph *graph, const ClosureRequest *requests, size_t count, Plan **out) {
@@ -59,7 +63,7 @@ Error *plan_new(Arena *arena, const Graph *graph, const ClosureRequest *requests
     for (size_t i = 0; i < count; i++) {
         Closure closure;
         TRY(closure_runtime(graph, &requests[i], 1, arena, &closure));
-        made[i].runtime = add_closure(plan, &closure, STEP_REQUESTED, STEP_NONE);
+        TRY(add_closure(plan, &closure, STEP_REQUESTED, STEP_NONE, &made[i].runtime));
         made[i].step = made[i].runtime.items[0].step;
         PlanStep *step = plan->steps[made[i].step];
         step->requested = true;
@@ -78,7 +82,7 @@ Error *plan_expand(Plan *plan, StepIndex index) {
         return NULL;
     Closure closure;
     TRY(closure_build_root(plan->graph, step->slot, plan->arena, &closure));
-    step->root = add_closure(plan, &closure, STEP_IN_ROOT_OF, index);
+    TRY(add_closure(plan, &closure, STEP_IN_ROOT_OF, index, &step->root));
     step->expanded = true;
     return NULL;
 }
@@ -93,8 +97,7 @@ Error *plan_add_root(Plan *plan, const ClosureRequest *requests, size_t count, S
                      PlanInputs *out) {
     Closure closure;
     TRY(closure_runtime(plan->graph, requests, count, plan->arena, &closure));
-    *out = add_closure(plan, &closure, reason, wanted_by);
-    return NULL;
+    return add_closure(plan, &closure, reason, wanted_by, out);
 }
 
 Error *plan_add_test_root(Plan *plan, StepIndex index, size_t test_index, PlanInputs *out) {
@@ -243,8 +246,8 @@ void plan_print(const Plan *plan, const PlanPrint *options, Buf *out) {
         if (is_printed(options, order[i]))
             print_step(plan, order[i], options, arena, out);
     for (size_t i = 0; i < plan->request_count; i++) {
-        Str title = arena_printf(arena, "with %.*s at run time:",
-                                 STR_ARG(plan_step_text(plan, plan->requests[i].step, arena)));
+        Str title =
+            arena_printf(arena, "with %.*s at run time:", STR_ARG(plan_step_text(plan, plan->requests[i].step, arena)));
         print_inputs(plan, plan->requests[i].runtime, title.ptr, out);
     }
 }

@@ -50,6 +50,9 @@ typedef struct PlanRequest {
     PlanInputs runtime; // what goes with it at run time, in order, the step itself first
 } PlanRequest;
 
+// Of all roots of a plan together. The whole public registry, 466 packages with a component of 46, has 20,000.
+#define PLAN_INPUTS_MAX 2000000
+
 typedef struct Plan {
     Arena *arena;
     const Graph *graph;
@@ -59,11 +62,12 @@ typedef struct Plan {
     const PlanRequest *requests; // in order
     size_t request_count;
     StepIndex *by_slot; // [member * 3 + stage], or STEP_NONE
+    size_t input_count; // of all roots
 } Plan;
 
 // Steps for the requested packages and all that they need at run time. Everything lives in the arena.
 MUST_CHECK Error *plan_new(Arena *arena, const Graph *graph, const ClosureRequest *requests, size_t count, Plan **out);
-// The step's root, and a step for each entry of it.
+// The step's root, and a step for each entry of it. ERROR_LIMIT past PLAN_INPUTS_MAX, as all that makes a plan grow.
 MUST_CHECK Error *plan_expand(Plan *plan, StepIndex step);
 // Expands until nothing is left, whatever is present.
 MUST_CHECK Error *plan_complete(Plan *plan);

@@ -139,6 +139,31 @@ static void test_long_chain(void **state) {
     assert_int_equal(closure.count, LENGTH);
 }
 
+// Roots grow with the square of such a chain; the plan says so before memory is gone.
+static void test_too_large(void **state) {
+    (void)state;
+    enum { LENGTH = 3000 };
+    AUTO_ARENA Arena *arena = arena_new(0);
+    Package *packages = ARENA_ARRAY(arena, Package, LENGTH);
+    Dependency *dependencies = ARENA_ARRAY(arena, Dependency, LENGTH);
+    Command command = {.argv = {(Str[]){STR("make")}, 1}};
+    for (PackageIndex i = 0; i < LENGTH; i++) {
+        dependencies[i].package = i + 1;
+        packages[i] = (Package){.name = arena_printf(arena, "p%u", i), .breaker = PACKAGE_NONE};
+        packages[i].runtime_deps = (Dependencies){&dependencies[i], i + 1 < LENGTH ? 1 : 0};
+        packages[i].commands = (Commands){&command, 1};
+    }
+    PackageSet set = {.arena = arena, .packages = packages, .count = LENGTH};
+    Graph *graph;
+    Plan *plan;
+    assert_null(graph_new(arena, &set, (PackageIndex[]){0}, 1, false, &graph));
+    assert_null(plan_new(arena, graph, &(ClosureRequest){.package = 0}, 1, &plan));
+    AUTO_ERROR Error *error = plan_complete(plan);
+    assert_non_null(error);
+    assert_int_equal(error_kind(error), ERROR_LIMIT);
+    assert_string_equal(error_text(error), "the roots of this plan would hold more than 2000000 entries");
+}
+
 // ---- keys, for an independent calculation to be compared with ----
 
 static int print_keys(const char *path) {
@@ -210,6 +235,7 @@ int main(int argc, char **argv) {
     vec_push(&tests, (struct CMUnitTest)cmocka_unit_test(test_json));
     vec_push(&tests, (struct CMUnitTest)cmocka_unit_test(test_lazy));
     vec_push(&tests, (struct CMUnitTest)cmocka_unit_test(test_long_chain));
+    vec_push(&tests, (struct CMUnitTest)cmocka_unit_test(test_too_large));
     int failed = _cmocka_run_group_tests("builder_plan", tests.items, tests.count, NULL, NULL);
     vec_release(&tests);
     return failed;
