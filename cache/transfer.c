@@ -134,21 +134,18 @@ static bool may_try_again(const WorkerEnd *end, const Error *error) {
 
 Error *transfer_run(const Transfer *transfer, bool *resumed_out) {
     unsigned attempts_max = transfer->options->attempts ? transfer->options->attempts : ATTEMPTS_DEFAULT;
-    uint64_t at_first = file_size(transfer->fd);
     Attempt attempt = {.transfer = transfer};
-    *resumed_out = at_first > 0;
     for (unsigned total = 1, failures = 0;; total++) {
         WorkerEnd end;
         uint64_t before = file_size(transfer->fd);
         attempt.from_start = false;
         Error *error = run_attempt(&attempt, &end);
-        if (attempt.from_start)
-            *resumed_out = false;
-        if (!error)
+        if (!error) {
+            *resumed_out = !attempt.from_start;
             return NULL;
+        }
         if (end.answered && (end.answer.flags & FAILED_RESTART)) {
             attempt.validator[0] = '\0';
-            *resumed_out = false;
             if (ftruncate(transfer->fd, 0) < 0)
                 return error_wrap(error, "cannot start over");
         }

@@ -14,8 +14,8 @@ typedef struct Transfer {
     Cancel *cancel; // may be NULL
 } Transfer;
 
-// On success the file holds the whole answer; *resumed_out: its beginning is from before this call, so that it may be of
-// another version. On an error it holds what came, for the next time.
+// On success the file holds the whole answer; *resumed_out: it was put together from more than one, which may have been
+// of different versions. On an error it holds what came, for the next time.
 MUST_CHECK Error *transfer_run(const Transfer *transfer, bool *resumed_out);
 
 #endif

@@ -34,6 +34,7 @@ typedef struct Transfer {
     bool has_range;
     uint64_t range_from, range_total; // of Content-Range; total 0: unknown
     uint64_t length;                  // Content-Length; 0: unknown
+    Buf location;                     // of a redirect, as it was sent
     bool begun;                       // the body's first byte has its place
     uint64_t offset;                  // next byte of the file
     Error *error;                     // of a callback
@@ -81,7 +82,7 @@ static void add_shown_url(Buf *out, CURLU *url) {
     AUTO_TEXT char *scheme = url_part(url, CURLUPART_SCHEME);
     AUTO_TEXT char *host = url_part(url, CURLUPART_HOST);
     AUTO_TEXT char *path = url_part(url, CURLUPART_PATH);
-    buf_printf(out, "%s://%s%s", scheme ? scheme : "?", host ? host : "?", path ? path : "");
+    buf_printf(out, "%s://%s%s", scheme ? scheme : "?", host ? host : "", path ? path : "");
 }
 
 static Error *parse_url(const char *text, CURLU **out) {
@@ -138,6 +139,13 @@ static void begin_answer(Transfer *transfer) {
     transfer->has_etag = transfer->has_range = false;
     transfer->length = transfer->range_total = 0;
     transfer->how->retry_after_s = 0;
+    buf_clear(&transfer->location);
+}
+
+static void take_location(Transfer *transfer, Str value) {
+    buf_clear(&transfer->location);
+    if (str_find_byte(value, '\0') < 0)
+        buf_add_str(&transfer->location, value);
 }
 
 static size_t on_header(char *bytes, size_t size, size_t count, void *context) {
@@ -157,6 +165,8 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *context) {
         take_validator(transfer, header_value(line), true);
     else if (header_is(line, "Last-Modified"))
         take_validator(transfer, header_value(line), false);
+    else if (header_is(line, "Location"))
+        take_location(transfer, header_value(line));
     else if (header_is(line, "Content-Range"))
         take_content_range(transfer, header_value(line));
     else if (header_is(line, "Content-Length") && str_parse_u64(header_value(line), &number))
@@ -396,14 +406,22 @@ static Error *status_error(Transfer *transfer) {
                                             : ""));
 }
 
-// The next hop, if our rules allow it.
-static Error *follow(Transfer *transfer, const char *to) {
+// The next hop, if our rules allow it. What Location says may be relative to where we are (RFC 9110, 10.2.2).
+static Error *follow(Transfer *transfer) {
+    if (transfer->location.overflow)
+        return error_new(ERROR_LIMIT, "redirected to a URL longer than %d bytes", PROTOCOL_URL_MAX);
+    if (transfer->location.len == 0)
+        return error_new(ERROR_NETWORK, "the server answered %ld without saying where to", transfer->status);
     AUTO_URL CURLU *from_url = NULL;
     AUTO_URL CURLU *to_url = NULL;
     AUTO_BUF Buf shown;
     buf_init(&shown, BUF_NO_LIMIT);
     TRY(parse_url(transfer->url, &from_url));
-    TRY_CTX(parse_url(to, &to_url), "redirected");
+    TRY(parse_url(transfer->url, &to_url));
+    CURLUcode code = curl_url_set(to_url, CURLUPART_URL, buf_cstr(&transfer->location),
+                                  CURLU_DISALLOW_USER | CURLU_NON_SUPPORT_SCHEME | CURLU_URLENCODE);
+    if (code != CURLUE_OK)
+        return error_new(ERROR_NETWORK, "redirected to a bad URL: %s", curl_url_strerror(code));
     add_shown_url(&shown, to_url);
     bool secure = scheme_is(to_url, "https");
     if (!secure && !scheme_is(to_url, "http"))
@@ -414,7 +432,7 @@ static Error *follow(Transfer *transfer, const char *to) {
     transfer->trusted = transfer->trusted && same_origin(from_url, to_url);
     char *next = NULL;
     if (curl_url_get(to_url, CURLUPART_URL, &next, 0) != CURLUE_OK)
-        return error_new(ERROR_INVALID, "redirected to a bad URL");
+        return error_new(ERROR_NETWORK, "redirected to a bad URL");
     curl_free(transfer->url);
     transfer->url = next;
     return NULL;
@@ -427,12 +445,8 @@ static Error *finish_hop(Transfer *transfer, CURL *easy, CURLcode code, const ch
     if (transfer->error || (code != CURLE_OK && code != CURLE_WRITE_ERROR))
         return curl_error(transfer, code, detail);
     if (status_redirects(status)) {
-        char *to = NULL;
-        curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &to);
-        if (!to)
-            return error_new(ERROR_NETWORK, "the server answered %ld without saying where to", status);
         *more_out = true;
-        return follow(transfer, to);
+        return follow(transfer);
     }
     if (status != 200 && status != 206)
         return status_error(transfer);
@@ -484,6 +498,7 @@ Error *http_fetch(const WorkerFetch *request, const char *ca_file, int file_fd, 
                   WorkerAnswer *how_out, uint64_t *size_out) {
     Transfer transfer = {.request = request, .ca_file = ca_file, .file_fd = file_fd, .session = session,
                          .how = how_out, .trusted = true, .offset = request->resume_from};
+    buf_init(&transfer.location, PROTOCOL_URL_MAX);
     AUTO_URL CURLU *first = NULL;
     TRY(parse_url(request->url.ptr, &first));
     if (!scheme_is(first, "http") && !scheme_is(first, "https"))
@@ -503,6 +518,7 @@ Error *http_fetch(const WorkerFetch *request, const char *ca_file, int file_fd, 
     }
     curl_multi_cleanup(multi);
     curl_free(transfer.url);
+    buf_release(&transfer.location);
     error_free(transfer.error);
     *size_out = transfer.offset;
     return error;
