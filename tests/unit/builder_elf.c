@@ -3,13 +3,14 @@
 #include "base/fd.h"
 #include "builder/elf.h"
 
-#include <cmocka.h>
 #include <elf.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 enum { FILE_SIZE = 1024, TABLE_AT = 64, INTERP_AT = 400, STRINGS_AT = 448, DYNAMIC_AT = 560, BASE = 0x1000 };
 

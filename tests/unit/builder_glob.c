@@ -1,10 +1,11 @@
 // The dialect, case by case; what is refused, with its message; and that no pattern makes matching explode.
 #include "builder/glob.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 static const struct {
     const char *glob, *path;
