@@ -52,7 +52,7 @@ static Error *type_of(const Walk *walk, const char *path, unsigned char *type_ou
     struct stat st;
     if (fstat(fd, &st) < 0)
         return error_sys(errno, "cannot look at %s", path);
-    *type_out = IFTODT(st.st_mode);
+    *type_out = (unsigned char)IFTODT(st.st_mode);
     return NULL;
 }
 
@@ -104,7 +104,8 @@ static Error *walk_all(Walk *walk) {
     vec_push(&walk->directories, (Str){"", 0});
     for (size_t i = 0; i < walk->directories.count; i++)
         TRY(walk_directory(walk, walk->directories.items[i]));
-    qsort(walk->found.items, walk->found.count, sizeof(Found), found_compare);
+    if (walk->found.count)
+        qsort(walk->found.items, walk->found.count, sizeof(Found), found_compare);
     return NULL;
 }
 

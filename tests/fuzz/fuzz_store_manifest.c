@@ -13,12 +13,12 @@ static Error *check_directory(void *context, Str path, size_t at) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     AUTO_ARENA Arena *arena = arena_new(0);
     AUTO_BUF Buf again;
+    buf_init(&again, BUF_NO_LIMIT);
     Str bytes = {(const char *)data, size};
     Tree tree;
     AUTO_ERROR Error *error = tree_decode(bytes, arena, &tree);
     if (error)
         return 0;
-    buf_init(&again, BUF_NO_LIMIT);
     tree_encode(tree.entries, tree.count, &again);
     BUG_UNLESS(str_eq(buf_str(&again), bytes) && hash_eq(tree.hash, hash_bytes(bytes)));
     for (size_t i = 0; i < tree.count; i++)

@@ -7,11 +7,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void try_text(Str text) {
     AUTO_ARENA Arena *arena = arena_new(0);
     AUTO_BUF Buf again;
+    buf_init(&again, RECORD_BYTES_MAX);
     Record record;
     AUTO_ERROR Error *error = record_decode(text, arena, &record);
     if (error)
         return;
-    buf_init(&again, RECORD_BYTES_MAX);
     AUTO_ERROR Error *second = record_encode(&record, &again);
     BUG_UNLESS(!second && str_eq(buf_str(&again), text));
 }

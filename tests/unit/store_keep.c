@@ -142,7 +142,7 @@ static void kept_directories_stay(void **state) {
         AUTO_STAGING Staging *staging = NULL;
         AUTO_FD int fd = -1;
         Str path;
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "round%d", round);
         ok(staging_new(fixture->store, &staging));
         ok(fd_open(staging_dirfd(staging), name, O_WRONLY | O_CREAT, 0600, &fd));
