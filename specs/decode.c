@@ -83,10 +83,11 @@ static PackageIndex slot_reserve(Decoder *decoder, Value *value) {
 }
 
 static Error *unknown_upstream(Decoder *decoder, Str name, Where at) {
-    Str *names = ARENA_ARRAY(decoder->builder->arena, Str, decoder->builder->names.count);
-    for (size_t i = 0; i < decoder->builder->names.count; i++)
-        names[i] = decoder->builder->names.entries[i].key;
-    Str nearest = str_nearest(name, names, decoder->builder->names.count);
+    const SetBuilder *builder = decoder->builder;
+    Str *names = ARENA_ARRAY(builder->arena, Str, builder->packages.count);
+    for (size_t i = 0; i < builder->packages.count; i++)
+        names[i] = builder->packages.items[i].name;
+    Str nearest = str_nearest(name, names, builder->packages.count);
     Error *error = decode_error(decoder, ERROR_NOT_FOUND, at, "no layer above has a package '%.*s'", STR_ARG(name));
     if (nearest.ptr)
         return error_hint(error, "did you mean '%.*s'?", STR_ARG(nearest));

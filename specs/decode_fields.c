@@ -74,10 +74,35 @@ Error *decode_error(const Decoder *decoder, ErrorKind kind, Where at, const char
     return error_at(error_new(kind, "%s", buf_cstr(&text)), decode_place(decoder, at));
 }
 
+static bool is_in_std(const Error *error) {
+    bool found = false;
+    for (; error; error = error_cause(error)) {
+        const SourceSpan *span = error_span(error, NULL);
+        if (span)
+            found = str_starts_with(span->file, STR("<"));
+    }
+    return found;
+}
+
+// An error without the places that it knows: those in our own modules are no use to who wrote the spec.
+static Error *without_places(Error *cause) {
+    AUTO_BUF Buf text;
+    buf_init(&text, BUF_NO_LIMIT);
+    for (const Error *link = cause; link; link = error_cause(link))
+        buf_printf(&text, "%s%s", link == cause ? "" : ": ", error_text(link));
+    Error *error = error_new(error_kind(cause), "%s", buf_cstr(&text));
+    if (error_get_hint(cause))
+        error = error_hint(error, "%s", error_get_hint(cause));
+    error_free(cause);
+    return error;
+}
+
 Error *decode_wrap(const Decoder *decoder, Error *cause) {
     AUTO_BUF Buf text;
     buf_init(&text, BUF_NO_LIMIT);
     path_text(decoder, &text);
+    if (is_in_std(cause) && decoder->place.line)
+        cause = without_places(cause);
     if (text.len == 0)
         return cause;
     Error *error = error_wrap(cause, "%s", buf_cstr(&text));

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -26,21 +27,22 @@ _Static_assert(sizeof(FileHead) % 16 == 0, "the body behind it must be aligned")
 static const char magic[8] = "MINSPEC";
 enum { SNAPSHOT_VERSION = 1, NS_PER_SECOND = 1000000000 };
 
-// Tells a torn or rotten file from a whole one; four lanes, so that it runs at the speed of memory.
+// Tells a torn or rotten file from a whole one; eight lanes, so that it runs at the speed of memory.
 static uint64_t sum_bytes(const void *bytes, size_t size) {
+    enum { LANES = 8 };
     static const uint64_t factor = 0x9E3779B97F4A7C15u;
-    uint64_t lanes[4] = {size, 1, 2, 3}, words[4];
+    uint64_t lanes[LANES] = {size, 1, 2, 3, 4, 5, 6, 7}, words[LANES];
     const char *at = bytes;
     for (; size >= sizeof words; at += sizeof words, size -= sizeof words) {
         memcpy(words, at, sizeof words);
-        for (int i = 0; i < 4; i++) {
+        for (int i = 0; i < LANES; i++) {
             lanes[i] = (lanes[i] ^ words[i]) * factor;
             lanes[i] ^= lanes[i] >> 32;
         }
     }
     uint64_t rest = str_hash((Str){at, size});
-    for (int i = 0; i < 4; i++)
-        rest = (rest ^ lanes[i]) * factor ^ rest >> 29;
+    for (int i = 0; i < LANES; i++)
+        rest = ((rest ^ lanes[i]) * factor) ^ (rest >> 29);
     return rest;
 }
 
@@ -108,14 +110,42 @@ static bool head_fits(const FileHead *head, const SnapshotKey *key, size_t file_
            same_program(key->program, head);
 }
 
+// Part of the stamps, for one thread.
+typedef struct StampCheck {
+    const Stamp *stamps;
+    size_t count;
+    int dir;
+    int64_t began_ns;
+    bool holds;
+} StampCheck;
+
+static void *check_stamps(void *context) {
+    StampCheck *check = context;
+    check->holds = true;
+    for (size_t i = 0; i < check->count && check->holds; i++)
+        check->holds = stamp_holds(&check->stamps[i], check->dir, check->began_ns);
+    return NULL;
+}
+
+// Asking for the state of a thousand files is most of what a load costs; two threads ask at once.
 static bool stamps_hold(const SnapshotRoot *root, int64_t began_ns) {
+    enum { WORTH_A_THREAD = 256 };
     AUTO_FD int dir = open(root->layer.ptr, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return false;
-    for (size_t i = 0; i < root->stamp_count; i++)
-        if (!stamp_holds(&root->stamps[i], dir, began_ns))
-            return false;
-    return true;
+    size_t half = root->stamp_count < WORTH_A_THREAD ? root->stamp_count : root->stamp_count / 2;
+    StampCheck first = {.stamps = root->stamps, .count = half, .dir = dir, .began_ns = began_ns};
+    StampCheck second = first;
+    second.stamps += half;
+    second.count = root->stamp_count - half;
+    pthread_t thread;
+    bool has_thread = second.count > 0 && pthread_create(&thread, NULL, check_stamps, &second) == 0;
+    check_stamps(&first);
+    if (has_thread)
+        pthread_join(thread, NULL);
+    else
+        check_stamps(&second);
+    return first.holds && second.holds;
 }
 
 static size_t count_racy(const SnapshotRoot *root, int64_t began_ns) {
