@@ -88,6 +88,15 @@ typedef struct Run {
     Workspace workspace;
 } Run;
 
+// What is tested wins against what only helps to test it: sed's test may use a shell that brings another sed.
+static StrSlice prefer_itself(const Package *package, Arena *arena) {
+    Str *names = ARENA_ARRAY(arena, Str, package->prefer.count + 1);
+    names[0] = package->name;
+    for (size_t i = 0; i < package->prefer.count; i++)
+        names[i + 1] = package->prefer.items[i];
+    return (StrSlice){names, package->prefer.count + 1};
+}
+
 static Error *run_test(Run *run, const PackageTest *test, PlanInputs root) {
     const Package *package = run->step->package;
     Composed composed;
@@ -102,8 +111,8 @@ static Error *run_test(Run *run, const PackageTest *test, PlanInputs root) {
     if (run->staging)
         staging_free(run->staging);
     run->staging = NULL;
-    TRY_CTX(realise_compose(run->realiser, root, package->prefer, run->log, run->arena, &composed), "%.*s",
-            STR_ARG(box.what));
+    TRY_CTX(realise_compose(run->realiser, root, prefer_itself(package, run->arena), run->log, run->arena, &composed),
+            "%.*s", STR_ARG(box.what));
     TRY(staging_new(run->realiser->store, &run->staging));
     TRY(workspace_new(staging_dirfd(run->staging), staging_path(run->staging), false, &run->workspace));
     TRY(environment_variables(package, true, run->arena, &box.env));

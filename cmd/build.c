@@ -20,7 +20,7 @@ static Error *take_names(const PackageSet *set, int argc, char **argv, bool all,
         return error_new(ERROR_USAGE, "build takes names or --all, not both");
     if (!all && argc < 2)
         return error_hint(error_new(ERROR_USAGE, "build needs the names of packages, or --all"),
-                          "`minimal list` prints the names; a project's own build task is `minimal run build`");
+                          "`minimal list` prints the names; running the tasks of a project is no part of this version");
     for (int i = 1; i < argc; i++)
         TRY(package_lookup(set, str_from(argv[i]), &out->requests[out->count++].package));
     for (PackageIndex i = 0; all && i < set->count; i++)
@@ -75,8 +75,8 @@ static void print_step(const Build *build, StepIndex step, Arena *arena, Buf *ou
     case OUTCOME_MADE:
         if (!planned->runs && outcome->tests == OUTCOME_UNNEEDED)
             return;
-        buf_printf(out, "  %s %.*s %.*s in ", planned->runs ? "built" : "unpacked", STR_ARG(text),
-                   STR_ARG(planned->package->version));
+        buf_printf(out, "  %s %.*s%s%.*s in ", planned->runs ? "built" : "unpacked", STR_ARG(text),
+                   planned->package->version.len ? " " : "", STR_ARG(planned->package->version));
         progress_add_time(out, outcome->report.total_ns);
         buf_printf(out, "%s\n", tests_text(outcome));
         break;

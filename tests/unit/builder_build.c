@@ -388,6 +388,18 @@ static void test_a_failed_test_is_remembered(void **state) {
     end_world(world);
 }
 
+static void test_what_is_tested_wins(void **state) {
+    World *world = new_world(state);
+    add_build(world, "old", "mkdir -p $OUTPUT_DIR/usr; echo old > $OUTPUT_DIR/usr/x");
+    Made *made = add_build(world, "new", "mkdir -p $OUTPUT_DIR/usr; echo new > $OUTPUT_DIR/usr/x");
+    add_test(made, "runs", TEST_STANDALONE, "test $(cat /usr/x) = new");
+    Dependency deps[] = {{.package = 0}, {.package = 1}};
+    made->tests[0].deps = (Dependencies){deps, 2};
+    build(world, 2);
+    assert_int_equal(world->build.result.tests_passed, 1);
+    end_world(world);
+}
+
 static void test_a_failed_build_test_is_a_failed_build(void **state) {
     World *world = new_world(state);
     Made *made = add_build(world, "p", "mkdir -p $OUTPUT_DIR/usr/share; echo x > $OUTPUT_DIR/usr/share/x");
@@ -643,6 +655,7 @@ static const struct CMUnitTest tests[] = {
     STORE_TEST(test_a_collection_is_empty),
     STORE_TEST(test_tests_see_the_artifact_alone),
     STORE_TEST(test_a_failed_test_is_remembered),
+    STORE_TEST(test_what_is_tested_wins),
     STORE_TEST(test_a_failed_build_test_is_a_failed_build),
     STORE_TEST(test_a_failed_build_leaves_evidence),
     STORE_TEST(test_a_failure_stops_only_what_depends_on_it),
