@@ -198,9 +198,9 @@ static Error *verify_download(void *context, size_t i) {
 // ---- all of it ----
 
 static Error *verify_root(Verify *verify) {
-    static const char *const known[] = {".",       "..",      "format",       "format.new",
-                                        "objects", "records", "downloads",    "staging",
-                                        "kept",    "locks",   "index.sqlite", "index.sqlite-journal"};
+    static const char *const known[] = {
+        ".",     "..",      "format",       "format.new",          "objects", "records", "downloads", "staging", "kept",
+        "locks", "partial", "index.sqlite", "index.sqlite-journal"};
     AUTO_FD int own = -1;
     TRY(fd_open(verify->store->dirfd, ".", O_RDONLY | O_DIRECTORY, 0, &own));
     AUTO_DIR DIR *dir = fdopendir(own);
