@@ -66,6 +66,11 @@ Value *delay(Lang *lang, const AstNode *node, Frame *frame) {
 
 static Error *infinite_recursion(Lang *lang, const AstNode *origin) {
     Error *error = eval_error(lang, origin, "infinite recursion: this value depends on itself");
+    if (origin && origin->kind == AST_VAR && node_is_field_named(lang, origin, origin->symbol)) {
+        Str name = name_text(lang, origin->symbol);
+        return error_hint(error, "in a record `%.*s = %.*s` means the field itself; `include %.*s` is the variable outside",
+                          STR_ARG(name), STR_ARG(name), STR_ARG(name));
+    }
     return error_hint(error, "a field or variable that needs its own value to be computed can never have one");
 }
 
@@ -73,7 +78,10 @@ static Error *force_merge(Lang *lang, const Value *thunk, Value **out) {
     Failure none = {0};
     TRY(force(lang, thunk->merge.left));
     TRY(force(lang, thunk->merge.right));
-    return merge_values(lang, thunk->merge.left, thunk->merge.right, NULL, &none, thunk->origin, out);
+    Error *error = merge_values(lang, thunk->merge.left, thunk->merge.right, NULL, &none, thunk->origin, out);
+    if (error && thunk->symbol != SYMBOL_NONE)
+        return error_wrap(error, "in the field `%.*s`", STR_ARG(name_text(lang, thunk->symbol)));
+    return error;
 }
 
 static Error *run_thunk(Lang *lang, const Value *thunk, Value **out) {
@@ -378,6 +386,8 @@ static Error *eval_plain(Lang *lang, const AstNode *node, Frame *frame, Value **
         return eval_annotated(lang, node, frame, out);
     case AST_IMPORT:
         TRY(import_value(lang, node, out));
+        if ((*out)->kind == THUNK_RUNNING)
+            return eval_error(lang, node, "infinite recursion: the value of this file needs itself");
         return force(lang, *out);
     case AST_IMPORT_PACKAGE:
         return eval_error(lang, node, "packages cannot be imported here: there is no package map");

@@ -152,6 +152,8 @@ static Error *not_found(Lang *lang, const AstNode *node, Str path, Str dir) {
 static Error *with_chain(Lang *lang, Error *error, const AstNode *import) {
     AUTO_BUF Buf chain;
     buf_init(&chain, 64 * 1024);
+    if (!error_span(error, NULL) && import)
+        error = error_at(error, node_span(lang, import));
     for (int i = 0; import && i < CHAIN_MAX; i++) {
         Str place = place_text(lang, import);
         buf_printf(&chain, "%simported at %.*s", i ? ", " : "", STR_ARG(place));

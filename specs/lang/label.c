@@ -260,6 +260,16 @@ static void written_path(const Lang *lang, const AstNode *site, Buf *path) {
         node = descend(lang, node, site->start, site->end, path);
 }
 
+bool node_is_field_named(const Lang *lang, const AstNode *node, Symbol name) {
+    AUTO_BUF Buf path, last;
+    buf_init(&path, 64 * 1024);
+    buf_init(&last, 4096);
+    written_path(lang, node, &path);
+    add_field_name(name_text(lang, name), &last);
+    return path.len && (str_eq(buf_str(&path), buf_str(&last)) ||
+                        (str_ends_with(buf_str(&path), buf_str(&last)) && path.ptr[path.len - last.len - 1] == '.'));
+}
+
 enum { LABEL_PATH_MAX = 64 };
 
 static const Label *label_root(const Label *label) {
@@ -324,12 +334,13 @@ static void add_title(const Lang *lang, const Label *label, Buf *text) {
         add_label_path(lang, label, &path);
     if (path.len == 0 && root->symbol != SYMBOL_NONE && root->step == STEP_ROOT)
         add_field_name(name_text(lang, root->symbol), &path);
-    if (label->negative)
-        buf_add_cstr(text, "contract broken by the caller");
-    else
-        buf_printf(text, "contract broken by %s", has_function_step(label) ? "a function" : "a value");
+    const char *who = label->negative            ? "the caller"
+                      : has_function_step(label) ? (path.len ? "the function" : "a function")
+                      : path.len                 ? "the value"
+                                                 : "a value";
+    buf_printf(text, "contract broken by %s", who);
     if (path.len)
-        buf_printf(text, "%s `%s`", label->negative ? " of" : has_function_step(label) ? " in" : " in the field", buf_cstr(&path));
+        buf_printf(text, "%s`%s`", label->negative || !has_function_step(label) ? " of " : " ", buf_cstr(&path));
 }
 
 Error *blame(Lang *lang, const Label *label, const Failure *failure) {

@@ -27,7 +27,7 @@ Error *lang_new(const LangOptions *options, Lang **out) {
                                                        : (size_t)DEFAULT_MEMORY_MIB * 1024 * 1024;
     lang->step_budget = options->step_budget ? options->step_budget : DEFAULT_STEPS;
     lang->loader = options->loader;
-    lang->modules = options->modules;
+    lang->modules = arena_dup(lang->arena, options->modules, options->module_count * sizeof *options->modules);
     lang->module_count = options->module_count;
     lang->import_paths = options->import_paths;
     lang->file_index = mem_zalloc(sizeof(Map));

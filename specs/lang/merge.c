@@ -91,6 +91,7 @@ static Error *forward_recipe(Lang *lang, const Recipe *recipe, const Recipe **ou
         *value_out = value_thunk(lang, copy->node, copy->frame);
     } else {
         Value *merge = value_new(lang, THUNK_MERGE, recipe->site);
+        merge->symbol = recipe->name;
         TRY(forward_recipe(lang, recipe->left, &copy->left, &merge->merge.left));
         TRY(forward_recipe(lang, recipe->right, &copy->right, &merge->merge.right));
         *value_out = merge;
@@ -202,7 +203,7 @@ static Error *merge_both(Merge *m, Field *to, const Field *a, const Field *b) {
     to->priority = a->priority;
     to->priority_value = a->priority_value;
     if (a->recipe || b->recipe) {
-        Recipe recipe = {.left = recipe_of(lang, a), .right = recipe_of(lang, b), .site = m->site};
+        Recipe recipe = {.left = recipe_of(lang, a), .right = recipe_of(lang, b), .site = m->site, .name = a->name};
         return forward_recipe(lang, &recipe, &to->recipe, &to->raw);
     }
     // Equal constants need no merge: the tag that a record contract repeats, most of all.
@@ -212,6 +213,7 @@ static Error *merge_both(Merge *m, Field *to, const Field *a, const Field *b) {
         return NULL;
     }
     Value *merge = value_new(lang, THUNK_MERGE, m->site);
+    merge->symbol = a->name;
     merge->merge.left = a->raw;
     merge->merge.right = b->raw;
     to->raw = merge;
@@ -350,6 +352,7 @@ static bool reject_extra(Lang *lang, const Record *a, const Record *b, Label *la
     if (first->raw && first->raw->origin) {
         failure->label = label_dup(lang, label);
         failure->label->site = first->raw->origin;
+        failure->label->value = first->raw;
     }
     return true;
 }

@@ -44,7 +44,7 @@ typedef enum ValueKind {
     THUNK_APPLY,    // apply: function and one argument
     THUNK_CONTRACT, // guarded: contracts with label, and the value
     THUNK_FIELD,    // field_of, symbol: a field's value with all pending contracts
-    THUNK_MERGE,    // merge: two values, at `origin`
+    THUNK_MERGE,    // merge: two values of the field `symbol`, at `origin`
     THUNK_NATIVE,   // call: a native and its arguments
     THUNK_FILE,     // file: index of the file whose root expression it is
     THUNK_RUNNING,  // being evaluated: meeting it again is an infinite recursion
@@ -170,6 +170,7 @@ struct Recipe {
     Value *fixed; // with neither: a value that mentions nothing
     const Recipe *left, *right;
     const AstNode *site; // of the merge
+    Symbol name;         // of the merged field
 };
 
 struct Field {
