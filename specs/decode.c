@@ -61,8 +61,8 @@ static Error *take_name(Decoder *decoder, Value *record, const char *what, Str *
         return decode_error(decoder, ERROR_INVALID, (Where){0}, "%s needs a `name`", what);
     decode_enter(decoder, STR("name"));
     if (!is_package_name(*out))
-        return error_hint(decode_error(decoder, ERROR_INVALID, where_field(record, "name"),
-                                       "'%.*s' is no name for %s", STR_ARG(*out), what),
+        return error_hint(decode_error(decoder, ERROR_INVALID, where_field(record, "name"), "'%.*s' is no name for %s",
+                                       STR_ARG(*out), what),
                           "a name is made of a-z, 0-9, '.', '_', '+' and '-', and begins with a letter or digit");
     decode_leave(decoder);
     return NULL;
@@ -298,9 +298,9 @@ static Error *take_target(Decoder *decoder, Value *record, Package *package) {
     if (!found || target_parse(text, &package->target))
         return NULL;
     decode_enter(decoder, STR("target"));
-    return error_hint(decode_error(decoder, ERROR_INVALID, where_field(record, "target"),
-                                   "'%.*s' is no target", STR_ARG(text)),
-                      "targets are amd64 or arm64, then /linux or /macos");
+    return error_hint(
+        decode_error(decoder, ERROR_INVALID, where_field(record, "target"), "'%.*s' is no target", STR_ARG(text)),
+        "targets are amd64 or arm64, then /linux or /macos");
 }
 
 static Error *take_breaker(Decoder *decoder, Value *record, Package *package) {
@@ -310,8 +310,7 @@ static Error *take_breaker(Decoder *decoder, Value *record, Package *package) {
     if (!breaker)
         return NULL;
     decode_enter(decoder, STR("replace_on_cycle"));
-    TRY(take_package(decoder, breaker, where_field(record, "replace_on_cycle"), "a package",
-                     &package->breaker));
+    TRY(take_package(decoder, breaker, where_field(record, "replace_on_cycle"), "a package", &package->breaker));
     decode_leave(decoder);
     return NULL;
 }
@@ -332,9 +331,9 @@ static Error *check_prebuilt(Decoder *decoder, const Package *package) {
 }
 
 static Error *take_body(Decoder *decoder, Value *record, Package *package) {
-    static const char *const fields[] = {"ty",       "name",  "build_deps", "runtime_deps", "replace_on_cycle", "prefer",
-                                         "cmd",      "cmds",  "build_args", "prebuilt",     "target",           "needs",
-                                         "network",  "outputs", "tests",    "attrs"};
+    static const char *const fields[] = {
+        "ty",         "name",     "build_deps", "runtime_deps", "replace_on_cycle", "prefer",  "cmd",   "cmds",
+        "build_args", "prebuilt", "target",     "needs",        "network",          "outputs", "tests", "attrs"};
     TRY(decode_only(decoder, record, fields, ARRAY_LEN(fields), "a package"));
     TRY(decode_bool(decoder, record, "prebuilt", &package->prebuilt));
     TRY(take_target(decoder, record, package));
@@ -352,9 +351,10 @@ static Error *take_body(Decoder *decoder, Value *record, Package *package) {
 }
 
 static Error *name_taken(Decoder *decoder, Str name, SourceSpan first) {
-    return decode_error(decoder, ERROR_CONFLICT, (Where){0},
-                        "a package '%.*s' is declared already at %.*s:%u:%u: a name stands for one package in all layers",
-                        STR_ARG(name), STR_ARG(first.file), first.line, first.column);
+    return decode_error(
+        decoder, ERROR_CONFLICT, (Where){0},
+        "a package '%.*s' is declared already at %.*s:%u:%u: a name stands for one package in all layers",
+        STR_ARG(name), STR_ARG(first.file), first.line, first.column);
 }
 
 static Error *take_slot(Decoder *decoder, size_t index) {

@@ -35,10 +35,10 @@ PackageSet *set_builder_finish(SetBuilder *builder) __attribute__((returns_nonnu
 // absolute.
 typedef struct LayerSpecs {
     Lang *lang;
-    Str root;            // absolute host path that relative paths start from
-    Str dir;             // absolute host path of the layer: no file that a spec names lies outside of it
-    StrSlice packages;   // paths of build.ncl files
-    StrSlice harnesses;  // paths of stack.ncl and harness.ncl files
+    Str root;           // absolute host path that relative paths start from
+    Str dir;            // absolute host path of the layer: no file that a spec names lies outside of it
+    StrSlice packages;  // paths of build.ncl files
+    StrSlice harnesses; // paths of stack.ncl and harness.ncl files
 } LayerSpecs;
 
 // Decodes each package, and all that it refers to, as layer number `layer`; each is decoded once, however often it is

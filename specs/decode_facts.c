@@ -242,8 +242,8 @@ static Error *take_network(Decoder *decoder, Value *record, Needs *out) {
     TRY(decode_strings(decoder, network, "allow", &out->allow));
     for (size_t i = 0; i < out->allow.count; i++)
         if (!is_allow_rule(out->allow.items[i]))
-            return error_hint(decode_error(decoder, ERROR_INVALID, where_field(network, "allow"),
-                                           "'%.*s' is no rule", STR_ARG(out->allow.items[i])),
+            return error_hint(decode_error(decoder, ERROR_INVALID, where_field(network, "allow"), "'%.*s' is no rule",
+                                           STR_ARG(out->allow.items[i])),
                               "rules are dns, https:HOST, tcp:HOST:PORT and udp:HOST:PORT");
     decode_leave(decoder);
     return NULL;

@@ -118,8 +118,8 @@ Error *decode_field(Decoder *decoder, Value *record, const char *name, Value **o
 
 static const char *type_text(LangType type) {
     static const char *const texts[] = {
-        [LANG_NULL] = "null",      [LANG_BOOL] = "true or false", [LANG_NUMBER] = "a number",
-        [LANG_STRING] = "a string", [LANG_ENUM] = "a tag",         [LANG_ARRAY] = "an array",
+        [LANG_NULL] = "null",       [LANG_BOOL] = "true or false",  [LANG_NUMBER] = "a number",
+        [LANG_STRING] = "a string", [LANG_ENUM] = "a tag",          [LANG_ARRAY] = "an array",
         [LANG_RECORD] = "a record", [LANG_FUNCTION] = "a function", [LANG_OTHER] = "a value of another kind"};
     return texts[type];
 }
@@ -221,7 +221,8 @@ Error *decode_only(Decoder *decoder, Value *record, const char *const *names, si
         Str name = present.items[i];
         if (is_one_of(name, names, count))
             continue;
-        Error *error = decode_error(decoder, ERROR_INVALID, where_named(record, name), "%s has no field '%.*s'", what, STR_ARG(name));
+        Error *error = decode_error(decoder, ERROR_INVALID, where_named(record, name), "%s has no field '%.*s'", what,
+                                    STR_ARG(name));
         Str known[32];
         BUG_UNLESS(count <= ARRAY_LEN(known));
         for (size_t j = 0; j < count; j++)

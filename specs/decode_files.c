@@ -120,8 +120,7 @@ static Error *decode_remote(Decoder *decoder, Value *value, Where at, Source *ou
 }
 
 Error *decode_source(Decoder *decoder, Value *value, Where at, Source *out) {
-    static const char *const fields[] = {"ty",   "url",     "sha256",      "mirrors",
-                                         "file", "extract", "strip_prefix"};
+    static const char *const fields[] = {"ty", "url", "sha256", "mirrors", "file", "extract", "strip_prefix"};
     *out = (Source){.url = STR(""), .path = STR(""), .strip_prefix = STR("")};
     TRY(decode_only(decoder, value, fields, ARRAY_LEN(fields), "a Source"));
     TRY(decode_bool(decoder, value, "extract", &out->extract));

@@ -11,11 +11,12 @@ typedef struct Step { // of the path to what is being read: a field, or an eleme
     size_t index;
 } Step;
 
-// Where something was written, worked out only when it is asked for: finding line and column costs a pass over the text.
+// Where something was written, worked out only when it is asked for: finding line and column costs a pass over the
+// text.
 typedef struct Where {
     const Value *record; // with `field`: the place of that field in the record
     Str field;
-    const Value *item;   // the place of this value, if it lies within that field
+    const Value *item; // the place of this value, if it lies within that field
     const SourceSpan *known;
 } Where;
 
@@ -45,9 +46,9 @@ typedef struct Decoder {
     PackageIndex base; // of the first package of this layer
     VEC(Slot) slots;   // work list: those from `done` on are still to be read
     size_t done;
-    Map identities;    // of records to slot + 1
-    Str name;          // of the package or harness that is being read; "" before it is known
-    SourceSpan place;  // of it
+    Map identities;   // of records to slot + 1
+    Str name;         // of the package or harness that is being read; "" before it is known
+    SourceSpan place; // of it
     Step path[DECODE_MAX_DEPTH];
     size_t depth;
     Where last_where; // whose place is `last_span`: the elements of one array ask for the same again and again

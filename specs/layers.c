@@ -19,9 +19,9 @@ static Error *settle_dir(Stamps *stamps, Arena *arena, const LayerLink *link, St
     TRY(stamps_presence(stamps, path_join(arena, link->dir, STR("minimal.toml")), &plain));
     TRY(stamps_presence(stamps, path_join(arena, inside, STR("minimal.toml")), &hidden));
     if (plain == STAMP_FILE && hidden == STAMP_FILE)
-        return error_at(error_new(ERROR_CONFLICT, "%.*s has both minimal.toml and .minimal/minimal.toml",
-                                  STR_ARG(link->dir)),
-                        link->span);
+        return error_at(
+            error_new(ERROR_CONFLICT, "%.*s has both minimal.toml and .minimal/minimal.toml", STR_ARG(link->dir)),
+            link->span);
     *out = hidden == STAMP_FILE ? inside : link->dir;
     return NULL;
 }

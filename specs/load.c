@@ -67,9 +67,8 @@ static Error *define_config(Lang *lang, Target target, Params params) {
         TRY(param_value(lang, &params.items[i], &values[i]));
     }
     const Str target_names[] = {STR("arch"), STR("os")};
-    Value *const target_values[] = {
-        lang_make_enum(lang, target.arch == ARCH_ARM64 ? STR("Arm64") : STR("Amd64")),
-        lang_make_enum(lang, target.os == OS_MACOS ? STR("MacOS") : STR("Linux"))};
+    Value *const target_values[] = {lang_make_enum(lang, target.arch == ARCH_ARM64 ? STR("Arm64") : STR("Amd64")),
+                                    lang_make_enum(lang, target.os == OS_MACOS ? STR("MacOS") : STR("Linux"))};
     const Str config_names[] = {STR("args"), STR("target")};
     Value *const config_values[] = {lang_make_record(lang, names, values, params.count),
                                     lang_make_record(lang, target_names, target_values, 2)};

@@ -13,14 +13,14 @@ typedef struct SpecsStats {
 } SpecsStats;
 
 typedef struct SpecsOptions {
-    Str start;              // absolute directory: the layer is looked for from here upward
-    Str home;               // where looking upward ends (project_find), or ""
+    Str start; // absolute directory: the layer is looked for from here upward
+    Str home;  // where looking upward ends (project_find), or ""
     Target target;
-    Str snapshot_dir;       // where snapshots of evaluations are kept; made if need be; "": none
-    const char *program;    // what a snapshot depends on besides specs; NULL: /proc/self/exe
+    Str snapshot_dir;           // where snapshots of evaluations are kept; made if need be; "": none
+    const char *program;        // what a snapshot depends on besides specs; NULL: /proc/self/exe
     size_t memory_budget_bytes; // per layer, as LangOptions
     uint64_t step_budget;
-    SpecsStats *stats;      // filled in when not NULL, also on error
+    SpecsStats *stats; // filled in when not NULL, also on error
 } SpecsOptions;
 
 // The packages of the project that `start` lies in, as minimal.toml and the specs say, evaluated for the target; or

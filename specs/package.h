@@ -142,7 +142,7 @@ typedef struct Package {
     const PackageTest *tests; // sorted by name
     size_t test_count;
     Needs needs;
-    StrSlice prefer; // packages whose file wins where two dependencies hold the same path
+    StrSlice prefer;   // packages whose file wins where two dependencies hold the same path
     const Attr *attrs; // sorted by name
     size_t attr_count;
     // Read out of attrs, because something acts on them.

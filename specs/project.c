@@ -67,9 +67,9 @@ static SourceSpan entry_span(const Reader *reader, const TomlEntry *entry) {
 static Error *expect(const Reader *reader, const TomlValue *value, TomlType type, const char *name) {
     if (value->type == type)
         return NULL;
-    return error_at(error_new(ERROR_INVALID, "%s must be %s, not %s", name, toml_type_name(type),
-                              toml_type_name(value->type)),
-                    value_span(reader, value));
+    return error_at(
+        error_new(ERROR_INVALID, "%s must be %s, not %s", name, toml_type_name(type), toml_type_name(value->type)),
+        value_span(reader, value));
 }
 
 static Error *only_keys(const Reader *reader, const TomlValue *table, const char *where, const char *const *names,
@@ -84,9 +84,8 @@ static Error *only_keys(const Reader *reader, const TomlValue *table, const char
         for (size_t j = 0; j < count; j++)
             all[j] = str_from(names[j]);
         Str nearest = str_nearest(table->entries[i].key, all, count);
-        Error *error = error_at(
-            error_new(ERROR_INVALID, "%s has no '%.*s'", where, STR_ARG(table->entries[i].key)),
-            entry_span(reader, &table->entries[i]));
+        Error *error = error_at(error_new(ERROR_INVALID, "%s has no '%.*s'", where, STR_ARG(table->entries[i].key)),
+                                entry_span(reader, &table->entries[i]));
         return nearest.ptr ? error_hint(error, "did you mean '%.*s'?", STR_ARG(nearest)) : error;
     }
     return NULL;
@@ -138,17 +137,18 @@ static Error *read_stdlib(const Reader *reader, const TomlValue *table) {
     uint64_t minimum[3], ours[3];
     BUG_UNLESS(parse_version(STR(MINIMAL_VERSION), ours));
     if (!parse_version(wanted->text, minimum))
-        return error_at(error_new(ERROR_INVALID, "'%.*s' is no version: three numbers are, as in \"0.1.0\"",
-                                  STR_ARG(wanted->text)),
-                        value_span(reader, wanted));
+        return error_at(
+            error_new(ERROR_INVALID, "'%.*s' is no version: three numbers are, as in \"0.1.0\"", STR_ARG(wanted->text)),
+            value_span(reader, wanted));
     for (int i = 0; i < 3; i++) {
         if (minimum[i] < ours[i])
             break;
         if (minimum[i] > ours[i])
-            return error_hint(error_at(error_new(ERROR_INVALID, "the layer needs minimal %.*s or newer; this is " MINIMAL_VERSION,
-                                                 STR_ARG(wanted->text)),
-                                       value_span(reader, wanted)),
-                              "update minimal");
+            return error_hint(
+                error_at(error_new(ERROR_INVALID, "the layer needs minimal %.*s or newer; this is " MINIMAL_VERSION,
+                                   STR_ARG(wanted->text)),
+                         value_span(reader, wanted)),
+                "update minimal");
     }
     return NULL;
 }
@@ -166,9 +166,9 @@ static Error *read_mirrors(const Reader *reader, const TomlValue *table) {
             Str base = mirrors[i].bases.items[j];
             if (!str_starts_with(base, STR("https://")) && !str_starts_with(base, STR("http://")) &&
                 !str_starts_with(base, STR("file://")))
-                return error_at(error_new(ERROR_INVALID, "a mirror is an http, https or file URL, not '%.*s'",
-                                          STR_ARG(base)),
-                                value_span(reader, entry->value->items[j]));
+                return error_at(
+                    error_new(ERROR_INVALID, "a mirror is an http, https or file URL, not '%.*s'", STR_ARG(base)),
+                    value_span(reader, entry->value->items[j]));
         }
     }
     reader->project->mirrors = mirrors;
@@ -283,9 +283,9 @@ static Error *take_param_value(Reader *reader, const TomlValue *value, Param *pa
     }
     if (fits)
         return NULL;
-    return error_at(error_new(ERROR_INVALID, "the parameter '%.*s' must be %s", STR_ARG(param->name),
-                              wanted[param->type]),
-                    value_span(reader, value));
+    return error_at(
+        error_new(ERROR_INVALID, "the parameter '%.*s' must be %s", STR_ARG(param->name), wanted[param->type]),
+        value_span(reader, value));
 }
 
 static Error *read_param(Reader *reader, const TomlEntry *entry, Param *param) {
@@ -298,10 +298,10 @@ static Error *read_param(Reader *reader, const TomlEntry *entry, Param *param) {
         preset = toml_get(spec, "default");
     }
     if (!preset)
-        return error_hint(error_at(error_new(ERROR_INVALID, "the parameter '%.*s' has no default",
-                                             STR_ARG(param->name)),
-                                   entry_span(reader, entry)),
-                          "%.*s = { type = \"string\", default = \"...\" }", STR_ARG(param->name));
+        return error_hint(
+            error_at(error_new(ERROR_INVALID, "the parameter '%.*s' has no default", STR_ARG(param->name)),
+                     entry_span(reader, entry)),
+            "%.*s = { type = \"string\", default = \"...\" }", STR_ARG(param->name));
     return take_param_value(reader, preset, param);
 }
 
@@ -315,8 +315,8 @@ static Error *read_params(Reader *reader, const TomlValue *table) {
 }
 
 Error *project_params(Arena *arena, const Project *project, const LayerLink *link, Str file, Params *out) {
-    *out = (Params){arena_dup(arena, project->params.items, project->params.count * sizeof(Param)),
-                    project->params.count};
+    *out =
+        (Params){arena_dup(arena, project->params.items, project->params.count * sizeof(Param)), project->params.count};
     Reader reader = {.arena = arena, .file = file, .text = link->span.source};
     for (size_t i = 0; link->params && i < link->params->count; i++) {
         const TomlEntry *entry = &link->params->entries[i];
@@ -339,9 +339,10 @@ static Error *read_link(Reader *reader, const TomlValue *table, const char *wher
     const TomlValue *dir = toml_get(table, "dir");
     out->span = value_span(reader, table);
     if (!dir && toml_get(table, "repo"))
-        return error_hint(error_at(error_new(ERROR_INVALID, "%s names a git repository; layers are directories here", where),
-                                   value_span(reader, toml_get(table, "repo"))),
-                          "clone the repository, and write `dir = \"PATH\"` instead of repo, branch and locked_commit");
+        return error_hint(
+            error_at(error_new(ERROR_INVALID, "%s names a git repository; layers are directories here", where),
+                     value_span(reader, toml_get(table, "repo"))),
+            "clone the repository, and write `dir = \"PATH\"` instead of repo, branch and locked_commit");
     if (!dir)
         return error_at(error_new(ERROR_INVALID, "%s needs a `dir`", where), out->span);
     TRY(expect(reader, dir, TOML_STRING, "dir"));
@@ -386,9 +387,9 @@ static Error *read_upstream(Reader *reader, const TomlValue *table) {
 // ---- the file ----
 
 static Error *read_sections(Reader *reader, const TomlValue *root) {
-    static const char *const keys[] = {
-        "upstream", "base",     "params", "mirrors", "legacy",  "stdlib", // read here
-        "defaults", "default",  "stack",  "harness", "tasks",   "profiles", "outputs", "session", "cache"};
+    static const char *const keys[] = {"upstream", "base",    "params", "mirrors", "legacy", "stdlib", // read here
+                                       "defaults", "default", "stack",  "harness", "tasks",  "profiles",
+                                       "outputs",  "session", "cache"};
     TRY(only_keys(reader, root, "minimal.toml", keys, ARRAY_LEN(keys)));
     TomlValue *upstream;
     const TomlValue *legacy = toml_get(root, "legacy"), *stdlib = toml_get(root, "stdlib");

@@ -12,10 +12,10 @@ typedef enum ParamType { PARAM_STRING, PARAM_NUMBER, PARAM_BOOL, PARAM_STRINGS }
 typedef struct Param {
     Str name;
     ParamType type;
-    Str text;          // of a string; of a number: as Nickel writes it
+    Str text; // of a string; of a number: as Nickel writes it
     bool boolean;
-    StrSlice items;    // of strings
-    StrSlice choices;  // the strings that are allowed; count 0: any
+    StrSlice items;   // of strings
+    StrSlice choices; // the strings that are allowed; count 0: any
 } Param;
 
 typedef struct Params {
@@ -24,7 +24,7 @@ typedef struct Params {
 } Params;
 
 typedef struct LayerLink {
-    Str dir; // clean; absolute, or relative to what `dir` of project_read was relative to
+    Str dir;                 // clean; absolute, or relative to what `dir` of project_read was relative to
     const TomlValue *params; // of a sideload: a table, or NULL
     SourceSpan span;
 } LayerLink;

@@ -11,8 +11,8 @@
 #include "specs/stamps.h"
 
 typedef struct SnapshotKey {
-    Str dir;    // absolute directory of snapshots; "": none are read or kept
-    Str layer;  // absolute path of the project's layer
+    Str dir;   // absolute directory of snapshots; "": none are read or kept
+    Str layer; // absolute path of the project's layer
     Target target;
     const char *program; // path of the program's file
 } SnapshotKey;
@@ -36,8 +36,8 @@ enum { SNAPSHOT_MAX_BYTES = 256 * 1024 * 1024 };
 
 // Appends a body; ERROR_LIMIT past SNAPSHOT_MAX_BYTES.
 MUST_CHECK Error *snapshot_encode(const SnapshotRoot *root, Buf *out);
-// Turns the offsets of a body into pointers, in place, after checking each; the bytes are 16-byte aligned and belong to the
-// result afterwards. NULL when they are no body: every pointer lies inside, no two arrays overlap, every enum, bool
+// Turns the offsets of a body into pointers, in place, after checking each; the bytes are 16-byte aligned and belong to
+// the result afterwards. NULL when they are no body: every pointer lies inside, no two arrays overlap, every enum, bool
 // and index has a value that is allowed, every string ends with NUL.
 SnapshotRoot *snapshot_decode(void *bytes, size_t size);
 

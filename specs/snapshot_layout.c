@@ -62,8 +62,7 @@ static void *walk_array(Walk *walk, void *pointer_to_items, size_t count, size_t
         walk->at = at + size;
         return (void *)(uintptr_t)*items;
     }
-    if (at > walk->strings_at || size > walk->strings_at - at ||
-        (walk->mode == WALK_READ && (uintptr_t)*items != at)) {
+    if (at > walk->strings_at || size > walk->strings_at - at || (walk->mode == WALK_READ && (uintptr_t)*items != at)) {
         walk->bad = true;
         return NULL;
     }

@@ -75,8 +75,7 @@ static Error *open_stamped(int root, const char *path, Stamp *stamp, int *fd_out
 
 static Error *read_contents(int fd, const Stamp *stamp, Arena *arena, Str *out) {
     if (stamp->size > STAMPS_FILE_MAX_BYTES)
-        return error_new(ERROR_LIMIT, "%.*s is larger than %d MiB", STR_ARG(stamp->path),
-                         STAMPS_FILE_MAX_BYTES >> 20);
+        return error_new(ERROR_LIMIT, "%.*s is larger than %d MiB", STR_ARG(stamp->path), STAMPS_FILE_MAX_BYTES >> 20);
     // One byte more than it has: a file that grows meanwhile is read up to its old size, and its stamp fails later.
     char *bytes = arena_alloc(arena, stamp->size + 1);
     size_t len = 0;

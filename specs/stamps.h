@@ -56,8 +56,8 @@ MUST_CHECK Error *stamps_presence(Stamps *stamps, Str path, StampKind *kind_out)
 
 // Whether the stamp's times are too near to began_ns, or behind it, to tell by them that nothing has changed.
 bool stamp_is_racy(const Stamp *stamp, int64_t began_ns);
-// Whether what is at the stamp's path now is what was there then; a racy one's content is hashed again. Cannot fail: what
-// cannot be told is a change.
+// Whether what is at the stamp's path now is what was there then; a racy one's content is hashed again. Cannot fail:
+// what cannot be told is a change.
 bool stamp_holds(const Stamp *stamp, int root, int64_t began_ns);
 
 #endif

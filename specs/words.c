@@ -4,8 +4,8 @@
 typedef struct Splitter {
     Str text;
     size_t at;
-    char *out;      // where the next byte of a word goes
-    bool in_word;   // also for '' and "", which are empty words
+    char *out;    // where the next byte of a word goes
+    bool in_word; // also for '' and "", which are empty words
 } Splitter;
 
 static bool is_separator(char c) {

@@ -70,8 +70,8 @@ static bool run_target(const char *registry, Target target, size_t expected_buil
     double times[ROUNDS];
     SpecsStats stats;
     Counts counts = {0};
-    SpecsOptions options = {.start = str_from(registry), .home = STR(""), .target = target, .snapshot_dir = STR(""),
-                            .stats = &stats};
+    SpecsOptions options = {
+        .start = str_from(registry), .home = STR(""), .target = target, .snapshot_dir = STR(""), .stats = &stats};
     for (int i = 0; i < ROUNDS; i++) {
         AUTO_ARENA Arena *arena = arena_new(0);
         PackageSet *set;
@@ -92,10 +92,11 @@ static bool run_target(const char *registry, Target target, size_t expected_buil
     printf("%.*s: %zu declarations, %zu names, %zu stacks\n", STR_ARG(text), counts.declarations, counts.names,
            counts.harnesses);
     size_t build_deps = counts.build_edges + counts.sources + counts.locals;
-    printf("  edges: %zu build (%zu to packages, %zu to sources, %zu to local files), %zu runtime (%zu to subsets), %zu "
-           "test\n",
-           build_deps, counts.build_edges, counts.sources, counts.locals, counts.runtime_edges, counts.subsets,
-           counts.test_edges);
+    printf(
+        "  edges: %zu build (%zu to packages, %zu to sources, %zu to local files), %zu runtime (%zu to subsets), %zu "
+        "test\n",
+        build_deps, counts.build_edges, counts.sources, counts.locals, counts.runtime_edges, counts.subsets,
+        counts.test_edges);
     printf("  %zu outputs, %zu tests, %zu prebuilt\n", counts.outputs, counts.tests, counts.prebuilt);
     printf("  %zu files, %zu kB of source, %llu steps, %zu kB of values; %zu stamps\n", stats.lang.files,
            stats.lang.source_bytes / 1024, (unsigned long long)stats.lang.steps, stats.lang.memory_bytes / 1024,

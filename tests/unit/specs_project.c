@@ -72,8 +72,7 @@ static void refuses_two_files(void **state) {
     write_file("both/minimal.toml", "");
     write_file("both/.minimal/minimal.toml", "");
     assert_fails(project_find(scratch_arena, scratch("both"), STR(""), &dir),
-                 arena_printf(scratch_arena,
-                              "%s has both minimal.toml and .minimal/minimal.toml // remove one of them",
+                 arena_printf(scratch_arena, "%s has both minimal.toml and .minimal/minimal.toml // remove one of them",
                               scratch("both").ptr)
                      .ptr);
 }
@@ -159,16 +158,14 @@ static const struct {
     {"[mirrors]\ndebian = [\"ftp://x.example\"]\n",
      "minimal.toml:2:11: a mirror is an http, https or file URL, not 'ftp://x.example'"},
     {"[params]\na = { type = \"string\" }\n", "minimal.toml:2:1: the parameter 'a' has no default // a = { type = "
-                                             "\"string\", default = \"...\" }"},
+                                              "\"string\", default = \"...\" }"},
     {"[params]\na = \"string\"\n", "minimal.toml:2:1: the parameter 'a' has no default // a = { type = \"string\", "
                                    "default = \"...\" }"},
     {"[params]\na = { type = \"text\", default = \"\" }\n",
      "minimal.toml:2:14: 'text' is no type of a parameter // types are string, number, bool, Array string and \"[one, "
      "of, these]\""},
-    {"[params]\na = { type = \"number\", default = \"x\" }\n",
-     "minimal.toml:2:34: the parameter 'a' must be a number"},
-    {"[params]\na = { type = \"bool\", default = 1 }\n",
-     "minimal.toml:2:32: the parameter 'a' must be true or false"},
+    {"[params]\na = { type = \"number\", default = \"x\" }\n", "minimal.toml:2:34: the parameter 'a' must be a number"},
+    {"[params]\na = { type = \"bool\", default = 1 }\n", "minimal.toml:2:32: the parameter 'a' must be true or false"},
     {"[params]\na = { type = \"[x, y]\", default = \"z\" }\n",
      "minimal.toml:2:34: 'z' is none of the choices for the parameter 'a'"},
     {"[params]\na = { type = [\"x\"], default = \"z\" }\n",
@@ -247,12 +244,11 @@ static void refuses_parameters_that_a_sideload_does_not_have(void **state) {
 static void scans_packages_partitions_and_stacks(void **state) {
     (void)state;
     StrSlice packages, harnesses;
-    const char *const files[] = {"packages/zlib/build.ncl",     "packages/a/abseil/build.ncl",
-                                 "packages/jq/build.ncl",       "packages/jq/inner/build.ncl",
-                                 "packages/xyz/inner/build.ncl", "packages/empty/readme",
-                                 "packages/README.md",          "packages/.git/build.ncl",
-                                 "packages/a-/deep/er/build.ncl", "stacks/go/stack.ncl",
-                                 "stacks/none/readme",          "harnesses/c/harness.ncl"};
+    const char *const files[] = {
+        "packages/zlib/build.ncl",     "packages/a/abseil/build.ncl",  "packages/jq/build.ncl",
+        "packages/jq/inner/build.ncl", "packages/xyz/inner/build.ncl", "packages/empty/readme",
+        "packages/README.md",          "packages/.git/build.ncl",      "packages/a-/deep/er/build.ncl",
+        "stacks/go/stack.ncl",         "stacks/none/readme",           "harnesses/c/harness.ncl"};
     for (size_t i = 0; i < ARRAY_LEN(files); i++)
         write_file(files[i], "");
     assert_int_equal(symlink("zlib", scratch("packages/alias").ptr), 0);

@@ -1,6 +1,6 @@
 // Snapshots: what is kept comes back the same, nothing that is broken is believed, and whatever changes is noticed.
-#include "specs/snapshot.h"
 #include "specs/load.h"
+#include "specs/snapshot.h"
 #include "tests/unit/specs_helper.h"
 
 #include <sys/stat.h>
@@ -392,7 +392,8 @@ static void notices_a_new_stack(void **state) {
     (void)state;
     make_layer();
     assert_int_equal(load_expecting(false)->harness_count, 0);
-    write_file("layer/stacks/make/stack.ncl", "let { stack, .. } = import \"minimal.ncl\" in stack { name = \"make\" }");
+    write_file("layer/stacks/make/stack.ncl",
+               "let { stack, .. } = import \"minimal.ncl\" in stack { name = \"make\" }");
     assert_int_equal(load_expecting(false)->harness_count, 1);
 }
 
