@@ -198,7 +198,8 @@ static void add_native(Lang *lang, Record *std, const Native *native) {
         Error *error = native->run(lang, NULL, &value);
         BUG_UNLESS(error == NULL);
     }
-    if (native->is_contract) {
+    // Std.Capitalised, called with a label first, is a custom contract.
+    if (native->args[0] == 'l' && name.ptr[0] >= 'A' && name.ptr[0] <= 'Z') {
         Value *contract = value_new(lang, VALUE_CUSTOM, NULL);
         contract->argument = value;
         value = contract;

@@ -116,7 +116,7 @@ static Error *array_try_fold_left(Lang *lang, Value **args, Value **out) {
 }
 
 static Error *array_fold_right(Lang *lang, Value **args, Value **out);
-static const Native fold_right_native = {"std.array.fold_right", "..a", array_fold_right, false};
+static const Native fold_right_native = {"std.array.fold_right", "..a", array_fold_right};
 
 // f x (the fold of the rest, later)
 static Error *array_fold_right(Lang *lang, Value **args, Value **out) {
@@ -335,36 +335,36 @@ static Error *array_range_step(Lang *lang, Value **args, Value **out) {
 }
 
 static const Native natives[] = {
-    {"std.array.first", "a", array_first, false},
-    {"std.array.last", "a", array_last, false},
-    {"std.array.drop_first", "a", array_drop_first, false},
-    {"std.array.drop_last", "a", array_drop_last, false},
-    {"std.array.length", "a", array_length, false},
-    {"std.array.map", "fa", array_map, false},
-    {"std.array.map_with_index", "fa", array_map_with_index, false},
-    {"std.array.at", "na", array_at, false},
-    {"std.array.at_or", "n.a", array_at_or, false},
-    {"std.array.concat", "aa", array_concat, false},
-    {"std.array.fold_left", "f.a", array_fold_left, false},
-    {"std.array.try_fold_left", "f.a", array_try_fold_left, false},
-    {"std.array.fold_right", "f.a", array_fold_right, false},
-    {"std.array.reduce_left", "fa", array_reduce_left, false},
-    {"std.array.reduce_right", "fa", array_reduce_right, false},
-    {"std.array.prepend", ".a", array_prepend, false},
-    {"std.array.append", ".a", array_append, false},
-    {"std.array.reverse", "a", array_reverse, false},
-    {"std.array.filter", "fa", array_filter, false},
-    {"std.array.partition", "fa", array_partition, false},
-    {"std.array.flatten", "a", array_flatten, false},
-    {"std.array.flat_map", "fa", array_flat_map, false},
-    {"std.array.all", "fa", array_all, false},
-    {"std.array.any", "fa", array_any, false},
-    {"std.array.elem", ".a", array_elem, false},
-    {"std.array.generate", "fn", array_generate, false},
-    {"std.array.replicate", "n.", array_replicate, false},
-    {"std.array.slice", "nna", array_slice, false},
-    {"std.array.split_at", "na", array_split_at, false},
-    {"std.array.range", "nn", array_range, false},
-    {"std.array.range_step", "nnn", array_range_step, false},
+    {"std.array.first", "a", array_first},
+    {"std.array.last", "a", array_last},
+    {"std.array.drop_first", "a", array_drop_first},
+    {"std.array.drop_last", "a", array_drop_last},
+    {"std.array.length", "a", array_length},
+    {"std.array.map", "fa", array_map},
+    {"std.array.map_with_index", "fa", array_map_with_index},
+    {"std.array.at", "na", array_at},
+    {"std.array.at_or", "n.a", array_at_or},
+    {"std.array.concat", "aa", array_concat},
+    {"std.array.fold_left", "f.a", array_fold_left},
+    {"std.array.try_fold_left", "f.a", array_try_fold_left},
+    {"std.array.fold_right", "f.a", array_fold_right},
+    {"std.array.reduce_left", "fa", array_reduce_left},
+    {"std.array.reduce_right", "fa", array_reduce_right},
+    {"std.array.prepend", ".a", array_prepend},
+    {"std.array.append", ".a", array_append},
+    {"std.array.reverse", "a", array_reverse},
+    {"std.array.filter", "fa", array_filter},
+    {"std.array.partition", "fa", array_partition},
+    {"std.array.flatten", "a", array_flatten},
+    {"std.array.flat_map", "fa", array_flat_map},
+    {"std.array.all", "fa", array_all},
+    {"std.array.any", "fa", array_any},
+    {"std.array.elem", ".a", array_elem},
+    {"std.array.generate", "fn", array_generate},
+    {"std.array.replicate", "n.", array_replicate},
+    {"std.array.slice", "nna", array_slice},
+    {"std.array.split_at", "na", array_split_at},
+    {"std.array.range", "nn", array_range},
+    {"std.array.range_step", "nnn", array_range_step},
 };
 const NativeTable array_natives = {natives, ARRAY_LEN(natives)};

@@ -194,16 +194,16 @@ static Error *contract_non_empty(Lang *lang, Value **args, Value **out) {
 }
 
 static const Native natives[] = {
-    {"std.array.sort", "fa", array_sort, false},
-    {"std.array.dedup", "a", array_dedup, false},
-    {"std.array.dedup_sorted", "fa", array_dedup_sorted, false},
-    {"std.array.sort_dedup", "fa", array_sort_dedup, false},
-    {"std.array.compare", "faa", array_compare, false},
-    {"std.array.intersperse", ".a", array_intersperse, false},
-    {"std.array.zip_with", "faa", array_zip_with, false},
-    {"std.array.filter_map", "fa", array_filter_map, false},
-    {"std.array.chunk", "fa", array_chunk, false},
-    {"std.array.group", "fa", array_group, false},
-    {"std.array.NonEmpty", "lv", contract_non_empty, true},
+    {"std.array.sort", "fa", array_sort},
+    {"std.array.dedup", "a", array_dedup},
+    {"std.array.dedup_sorted", "fa", array_dedup_sorted},
+    {"std.array.sort_dedup", "fa", array_sort_dedup},
+    {"std.array.compare", "faa", array_compare},
+    {"std.array.intersperse", ".a", array_intersperse},
+    {"std.array.zip_with", "faa", array_zip_with},
+    {"std.array.filter_map", "fa", array_filter_map},
+    {"std.array.chunk", "fa", array_chunk},
+    {"std.array.group", "fa", array_group},
+    {"std.array.NonEmpty", "lv", contract_non_empty},
 };
 const NativeTable array_more_natives = {natives, ARRAY_LEN(natives)};

@@ -31,7 +31,7 @@ static Error *run_predicate(Lang *lang, Value **args, Value **out) {
 }
 
 static Error *contract_from_predicate(Lang *lang, Value **args, Value **out) {
-    static const Native native = {"std.contract.from_predicate", "f..", run_predicate, false};
+    static const Native native = {"std.contract.from_predicate", "f..", run_predicate};
     *out = custom_of(lang, &native, args[0]);
     return NULL;
 }
@@ -44,7 +44,7 @@ static Error *run_validator(Lang *lang, Value **args, Value **out) {
 }
 
 static Error *contract_from_validator(Lang *lang, Value **args, Value **out) {
-    static const Native native = {"std.contract.from_validator", "f..", run_validator, false};
+    static const Native native = {"std.contract.from_validator", "f..", run_validator};
     *out = custom_of(lang, &native, args[0]);
     return NULL;
 }
@@ -92,7 +92,7 @@ static Error *run_any_of(Lang *lang, Value **args, Value **out) {
 }
 
 static Error *contract_any_of(Lang *lang, Value **args, Value **out) {
-    static const Native native = {"std.contract.any_of", "a..", run_any_of, false};
+    static const Native native = {"std.contract.any_of", "a..", run_any_of};
     *out = custom_of(lang, &native, args[0]);
     return NULL;
 }
@@ -115,7 +115,7 @@ static Error *run_sequence(Lang *lang, Value **args, Value **out) {
 }
 
 static Error *contract_sequence(Lang *lang, Value **args, Value **out) {
-    static const Native native = {"std.contract.Sequence", "a..", run_sequence, false};
+    static const Native native = {"std.contract.Sequence", "a..", run_sequence};
     *out = custom_of(lang, &native, args[0]);
     return NULL;
 }
@@ -131,7 +131,7 @@ static Error *run_not(Lang *lang, Value **args, Value **out) {
 }
 
 static Error *contract_not(Lang *lang, Value **args, Value **out) {
-    static const Native native = {"std.contract.not", "v..", run_not, false};
+    static const Native native = {"std.contract.not", "v..", run_not};
     *out = custom_of(lang, &native, args[0]);
     return NULL;
 }
@@ -144,7 +144,7 @@ static Error *run_equal(Lang *lang, Value **args, Value **out) {
 }
 
 static Error *contract_equal(Lang *lang, Value **args, Value **out) {
-    static const Native native = {"std.contract.Equal", "...", run_equal, false};
+    static const Native native = {"std.contract.Equal", "...", run_equal};
     *out = custom_of(lang, &native, args[0]);
     return NULL;
 }
@@ -196,20 +196,20 @@ static Error *label_append_note(Lang *lang, Value **args, Value **out) {
 }
 
 static const Native natives[] = {
-    {"std.contract.custom", "v", contract_custom, false},
-    {"std.contract.from_predicate", "f", contract_from_predicate, false},
-    {"std.contract.from_validator", "f", contract_from_validator, false},
-    {"std.contract.check", "vl.", contract_check_native, false},
-    {"std.contract.apply", "vl.", contract_apply_native, false},
-    {"std.contract.any_of", "a", contract_any_of, false},
-    {"std.contract.all_of", "a", contract_sequence, false},
-    {"std.contract.Sequence", "a", contract_sequence, false},
-    {"std.contract.not", "v", contract_not, false},
-    {"std.contract.Equal", ".", contract_equal, false},
-    {"std.contract.blame", "l", contract_blame, false},
-    {"std.contract.blame_with_message", "sl", contract_blame_with_message, false},
-    {"std.contract.label.with_message", "sl", label_with_message, false},
-    {"std.contract.label.with_notes", "al", label_with_notes, false},
-    {"std.contract.label.append_note", "vl", label_append_note, false},
+    {"std.contract.custom", "v", contract_custom},
+    {"std.contract.from_predicate", "f", contract_from_predicate},
+    {"std.contract.from_validator", "f", contract_from_validator},
+    {"std.contract.check", "vl.", contract_check_native},
+    {"std.contract.apply", "vl.", contract_apply_native},
+    {"std.contract.any_of", "a", contract_any_of},
+    {"std.contract.all_of", "a", contract_sequence},
+    {"std.contract.Sequence", "a", contract_sequence},
+    {"std.contract.not", "v", contract_not},
+    {"std.contract.Equal", ".", contract_equal},
+    {"std.contract.blame", "l", contract_blame},
+    {"std.contract.blame_with_message", "sl", contract_blame_with_message},
+    {"std.contract.label.with_message", "sl", label_with_message},
+    {"std.contract.label.with_notes", "al", label_with_notes},
+    {"std.contract.label.append_note", "vl", label_append_note},
 };
 const NativeTable contract_natives = {natives, ARRAY_LEN(natives)};

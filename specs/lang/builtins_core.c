@@ -132,7 +132,7 @@ static Error *fail_with_contract(Lang *lang, Value **args, Value **out) {
 }
 
 static Error *core_fail_contract(Lang *lang, Value **args, Value **out) {
-    static const Native native = {"std.FailWith", "s..", fail_with_contract, false};
+    static const Native native = {"std.FailWith", "s..", fail_with_contract};
     Partial *partial = arena_alloc(lang->arena, sizeof *partial + sizeof(Value *));
     partial->function = value_native(lang, &native);
     partial->count = 1;
@@ -263,44 +263,44 @@ static Error *enum_tag_or_string(Lang *lang, Value **args, Value **out) {
 }
 
 static const Native natives[] = {
-    {"std.typeof", "v", core_typeof, false},
-    {"std.is_number", "v", core_is_number, false},
-    {"std.is_bool", "v", core_is_bool, false},
-    {"std.is_string", "v", core_is_string, false},
-    {"std.is_enum", "v", core_is_enum, false},
-    {"std.is_array", "v", core_is_array, false},
-    {"std.is_record", "v", core_is_record, false},
-    {"std.is_function", "v", core_is_function, false},
-    {"std.seq", "v.", core_seq, false},
-    {"std.deep_seq", "..", core_deep_seq, false},
-    {"std.cast", "v", core_cast, false},
-    {"std.to_string", "v", core_to_string, false},
-    {"std.hash", "es", core_hash, false},
-    {"std.serialize", "e.", core_serialize, false},
-    {"std.deserialize", "es", core_deserialize, false},
-    {"std.trace", "s.", core_trace, false},
-    {"std.FailWith", "s", core_fail_contract, false},
-    {"std.fail_with", "s", core_fail_with, false},
-    {"std.test.Assert", "l.", test_assert, true},
-    {"std.test.assert_all", "a", test_assert_all, false},
-    {"std.enum.is_enum_tag", "v", enum_is_tag, false},
-    {"std.enum.is_enum_variant", "v", enum_is_variant, false},
-    {"std.enum.to_tag_and_arg", "e", enum_to_tag_and_arg, false},
-    {"std.enum.from_tag_and_arg", "r", enum_from_tag_and_arg, false},
-    {"std.enum.map", "fe", enum_map, false},
-    {"std.enum.Tag", "lv", enum_tag_contract, true},
-    {"std.enum.Enum", "lv", enum_enum_contract, true},
-    {"std.enum.TagOrString", "lv", enum_tag_or_string, true},
+    {"std.typeof", "v", core_typeof},
+    {"std.is_number", "v", core_is_number},
+    {"std.is_bool", "v", core_is_bool},
+    {"std.is_string", "v", core_is_string},
+    {"std.is_enum", "v", core_is_enum},
+    {"std.is_array", "v", core_is_array},
+    {"std.is_record", "v", core_is_record},
+    {"std.is_function", "v", core_is_function},
+    {"std.seq", "v.", core_seq},
+    {"std.deep_seq", "..", core_deep_seq},
+    {"std.cast", "v", core_cast},
+    {"std.to_string", "v", core_to_string},
+    {"std.hash", "es", core_hash},
+    {"std.serialize", "e.", core_serialize},
+    {"std.deserialize", "es", core_deserialize},
+    {"std.trace", "s.", core_trace},
+    {"std.FailWith", "s", core_fail_contract},
+    {"std.fail_with", "s", core_fail_with},
+    {"std.test.Assert", "l.", test_assert},
+    {"std.test.assert_all", "a", test_assert_all},
+    {"std.enum.is_enum_tag", "v", enum_is_tag},
+    {"std.enum.is_enum_variant", "v", enum_is_variant},
+    {"std.enum.to_tag_and_arg", "e", enum_to_tag_and_arg},
+    {"std.enum.from_tag_and_arg", "r", enum_from_tag_and_arg},
+    {"std.enum.map", "fe", enum_map},
+    {"std.enum.Tag", "lv", enum_tag_contract},
+    {"std.enum.Enum", "lv", enum_enum_contract},
+    {"std.enum.TagOrString", "lv", enum_tag_or_string},
 };
 const NativeTable core_natives = {natives, ARRAY_LEN(natives)};
 
 static const Native functions[] = {
-    {"std.function.id", ".", function_id, false},
-    {"std.function.compose", "...", function_compose, false},
-    {"std.function.flip", "...", function_flip, false},
-    {"std.function.const", "..", function_id, false},
-    {"std.function.first", "..", function_id, false},
-    {"std.function.second", "..", function_second, false},
-    {"std.function.pipe", ".a", function_pipe, false},
+    {"std.function.id", ".", function_id},
+    {"std.function.compose", "...", function_compose},
+    {"std.function.flip", "...", function_flip},
+    {"std.function.const", "..", function_id},
+    {"std.function.first", "..", function_id},
+    {"std.function.second", "..", function_second},
+    {"std.function.pipe", ".a", function_pipe},
 };
 const NativeTable function_natives = {functions, ARRAY_LEN(functions)};

@@ -320,23 +320,23 @@ static Value *regex_contract(Lang *lang, const Native *native, Value *pattern) {
 }
 
 static Error *string_matches(Lang *lang, Value **args, Value **out) {
-    static const Native native = {"std.string.Matches", "s.v", matches_contract, false};
+    static const Native native = {"std.string.Matches", "s.v", matches_contract};
     *out = regex_contract(lang, &native, args[0]);
     return NULL;
 }
 
 static Error *record_fields_match(Lang *lang, Value **args, Value **out) {
-    static const Native native = {"std.record.FieldsMatch", "s.v", fields_match_contract, false};
+    static const Native native = {"std.record.FieldsMatch", "s.v", fields_match_contract};
     *out = regex_contract(lang, &native, args[0]);
     return NULL;
 }
 
 static const Native natives[] = {
-    {"std.string.is_match", "ss", string_is_match, false},
-    {"std.string.find", "ss", string_find, false},
-    {"std.string.find_all", "ss", string_find_all, false},
-    {"std.string.replace_regex", "sss", string_replace_regex, false},
-    {"std.string.Matches", "s", string_matches, false},
-    {"std.record.FieldsMatch", "s", record_fields_match, false},
+    {"std.string.is_match", "ss", string_is_match},
+    {"std.string.find", "ss", string_find},
+    {"std.string.find_all", "ss", string_find_all},
+    {"std.string.replace_regex", "sss", string_replace_regex},
+    {"std.string.Matches", "s", string_matches},
+    {"std.record.FieldsMatch", "s", record_fields_match},
 };
 const NativeTable regex_natives = {natives, ARRAY_LEN(natives)};

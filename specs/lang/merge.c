@@ -39,7 +39,7 @@ static Error *equal_item(Lang *lang, Value **args, Value **out) {
     return error_wrap(incompatible(lang, args[0], args[1], args[1]->origin), "cannot merge unequal arrays");
 }
 
-static const Native equal_item_native = {"merge of arrays", "vv", equal_item, false};
+static const Native equal_item_native = {"merge of arrays", "vv", equal_item};
 
 static Error *merge_arrays(Lang *lang, Value *a, Value *b, const AstNode *site, Value **out) {
     size_t count = a->array.count;

@@ -245,7 +245,6 @@ struct Native {
     const char *name; // "std.array.map"
     const char *args;
     NativeFn run;
-    bool is_contract; // the value is the custom contract that calls it
 };
 
 typedef enum FileState { FILE_NEW, FILE_PARSED } FileState;
