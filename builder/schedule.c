@@ -238,25 +238,30 @@ static Error *start_in_lanes(Schedule *schedule) {
     return NULL;
 }
 
-static Error *start_in_slots(Schedule *schedule) {
-    for (;;) {
-        StepIndex build = best(schedule, JOB_BUILD);
-        unsigned slots = 1;
-        if (build != STEP_NONE) {
-            uint32_t cost = schedule->plan->steps[build]->package->cost;
-            slots = cost < 1 ? 1 : cost < schedule->slots ? cost : schedule->slots;
-            if (schedule->slots_used + slots > schedule->slots)
-                return NULL; // it waits for room; nothing smaller overtakes it for good
-            uint32_t cpus = share_of_cpus(schedule);
-            schedule->entries[build].started = true;
-            TRY(start(schedule, JOB_BUILD, build, slots, cpus));
-            continue;
-        }
+// Tests go before builds: they are short, and a package that does not work is known before hours are spent above it.
+static Error *start_tests(Schedule *schedule) {
+    while (schedule->slots_used < schedule->slots) {
         StepIndex test = best(schedule, JOB_TEST);
-        if (test == STEP_NONE || schedule->slots_used + slots > schedule->slots)
+        if (test == STEP_NONE)
             return NULL;
         schedule->entries[test].test_started = true;
-        TRY(start(schedule, JOB_TEST, test, slots, schedule->cpus));
+        TRY(start(schedule, JOB_TEST, test, 1, schedule->cpus));
+    }
+    return NULL;
+}
+
+static Error *start_builds(Schedule *schedule) {
+    for (;;) {
+        StepIndex build = best(schedule, JOB_BUILD);
+        if (build == STEP_NONE)
+            return NULL;
+        uint32_t cost = schedule->plan->steps[build]->package->cost;
+        unsigned slots = cost < 1 ? 1 : cost < schedule->slots ? cost : schedule->slots;
+        if (schedule->slots_used + slots > schedule->slots)
+            return NULL; // it waits for room; nothing smaller overtakes it for good
+        uint32_t cpus = share_of_cpus(schedule);
+        schedule->entries[build].started = true;
+        TRY(start(schedule, JOB_BUILD, build, slots, cpus));
     }
 }
 
@@ -410,7 +415,9 @@ static Error *run(Schedule *schedule) {
         if (!schedule->stopping && !error)
             error = start_in_lanes(schedule);
         if (!schedule->stopping && !error)
-            error = start_in_slots(schedule);
+            error = start_tests(schedule);
+        if (!schedule->stopping && !error)
+            error = start_builds(schedule);
         if (schedule->running == 0)
             return error;
         Job *job = wait_for_one(schedule);
