@@ -1,6 +1,7 @@
 // `minimal eval`: what a file comes to, as JSON.
 #include "base/path.h"
 #include "cmd/cmd.h"
+#include "specs/export.h"
 #include "specs/load.h"
 
 #include <errno.h>
@@ -20,7 +21,7 @@ static Error *evaluate(Globals *globals, Str file, const char *field, Buf *out) 
     Value *value = opened.value;
     if (field)
         TRY(lang_field_path(opened.lang, opened.value, str_from(field), &value));
-    return lang_export_json(opened.lang, value, false, out);
+    return specs_export_json(opened.lang, opened.value, value, out);
 }
 
 Error *cmd_eval(Globals *globals, int argc, char **argv, int *exit_out) {

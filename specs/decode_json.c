@@ -1,30 +1,7 @@
 // Attributes as JSON: they carry values of any shape, and nothing reads them but people and programs outside.
 #include "base/json.h"
 #include "specs/decode_private.h"
-
-#include <math.h>
-#include <stdio.h>
-
-static Error *write_number(Decoder *decoder, const Value *value, Where at, Buf *out) {
-    int64_t integer;
-    if (lang_get_integer(value, &integer)) {
-        buf_printf(out, "%lld", (long long)integer);
-        return NULL;
-    }
-    double number = lang_get_number(value);
-    if (!isfinite(number))
-        return decode_error(decoder, ERROR_INVALID, at, "the number is too large");
-    for (int digits = 1; digits <= 17; digits++) {
-        char text[40];
-        snprintf(text, sizeof text, "%.*g", digits, number);
-        double again;
-        if (sscanf(text, "%lf", &again) == 1 && again == number) { // the shortest that reads back the same
-            buf_add_cstr(out, text);
-            return NULL;
-        }
-    }
-    BUG("17 digits do not bring back a double");
-}
+#include "specs/export.h"
 
 static Error *write_array(Decoder *decoder, Value *array, Where at, Buf *out) {
     buf_add_byte(out, '[');
@@ -93,7 +70,9 @@ Error *decode_json(Decoder *decoder, Value *value, Where at, Buf *out) {
         buf_add_cstr(out, lang_get_bool(value) ? "true" : "false");
         return NULL;
     case LANG_NUMBER:
-        return write_number(decoder, value, at, out);
+        if (!export_number(value, out))
+            return decode_error(decoder, ERROR_INVALID, at, "the number is too large");
+        return NULL;
     case LANG_STRING:
         json_add_string(out, lang_get_string(value));
         return NULL;
