@@ -66,12 +66,10 @@ static Error *make_layers(Globals *globals, Session *session, Build *build, cons
     return NULL;
 }
 
-static Error *realise(Globals *globals, Session *session, StrSlice packages, Composed *out) {
+static Error *realise(Globals *globals, Session *session, StrSlice packages, bool *built_out, Composed *out) {
     *out = (Composed){0};
     ClosureRequest *requests;
     TRY(parse_requests(session->set, packages, globals->arena, &requests));
-    if (packages.count == 0)
-        return NULL;
     BuildOptions options = {.store = session->store,
                             .paths = &session->paths,
                             .set = session->set,
@@ -91,6 +89,7 @@ static Error *realise(Globals *globals, Session *session, StrSlice packages, Com
         error = build_error(&build, globals->arena);
     if (!error)
         error = make_layers(globals, session, &build, requests, packages.count, out);
+    *built_out = build.ran;
     build_release(&build);
     return error;
 }
@@ -120,10 +119,9 @@ static const SandboxMount exec_mounts[] = {
     {.kind = SANDBOX_MOUNT_TMPFS, .path = "/run", .source_fd = -1, .mode = 0700},
 };
 
-static SandboxSpec make_spec(Globals *globals, const Composed *composed, char **command) {
+// All of it but the layers.
+static SandboxSpec make_spec(Globals *globals, char **command) {
     SandboxSpec spec = {
-        .layers = composed->layers,
-        .layer_count = composed->count,
         .mounts = exec_mounts,
         .mount_count = ARRAY_LEN(exec_mounts),
         .argv = (const char *const *)command,
@@ -157,16 +155,7 @@ static Error *take_signals(int *fd_out) {
 }
 
 // As a shell: a command that is not there is 127, one that cannot be executed 126, and both are told.
-static Error *run_command(SandboxSpec *spec, int *exit_out) {
-    AUTO_FD int signals = -1;
-    TRY(take_signals(&signals));
-    spec->signals_fd = signals;
-    SandboxResult result;
-    Error *error = sandbox_run(spec, NULL, &result);
-    if (!error) {
-        *exit_out = sandbox_exit_code(&result);
-        return NULL;
-    }
+static Error *tell(Error *error, int *exit_out) {
     bool absent = error_kind(error) == ERROR_NOT_FOUND;
     if (!absent && error_kind(error) != ERROR_DENIED)
         return error;
@@ -179,9 +168,42 @@ static Error *run_command(SandboxSpec *spec, int *exit_out) {
     return NULL;
 }
 
+static Error *run_command(SandboxSpec *spec, SandboxStart *begun, const Composed *composed, int *exit_out) {
+    AUTO_FD int signals = -1;
+    Error *error = take_signals(&signals);
+    if (error) {
+        sandbox_abandon(begun);
+        return error;
+    }
+    SandboxResult result;
+    spec->signals_fd = signals;
+    if (begun) {
+        error = sandbox_finish(begun, composed->layers, composed->count, NULL, &result);
+    } else {
+        spec->layers = composed->layers;
+        spec->layer_count = composed->count;
+        error = sandbox_run(spec, NULL, &result);
+    }
+    if (error)
+        return tell(error, exit_out);
+    *exit_out = sandbox_exit_code(&result);
+    return NULL;
+}
+
+static Error *print_box(SandboxSpec *spec, const Composed *composed, int *exit_out) {
+    AUTO_BUF Buf text;
+    buf_init(&text, BUF_NO_LIMIT);
+    spec->layers = composed->layers;
+    spec->layer_count = composed->count;
+    sandbox_describe(spec, &text);
+    fputs(buf_cstr(&text), stdout);
+    *exit_out = EXIT_OK;
+    return NULL;
+}
+
 Error *cmd_exec(Globals *globals, int argc, char **argv, int *exit_out) {
     StrSlice packages = {0};
-    bool dry_run = false;
+    bool dry_run = false, built = false;
     const Option table[] = {{.name = "--package", .short_name = "-p", .values = &packages},
                             {.name = "--dry-run", .flag = &dry_run}};
     TRY(cmd_options(globals, table, ARRAY_LEN(table), true, &argc, argv));
@@ -191,17 +213,21 @@ Error *cmd_exec(Globals *globals, int argc, char **argv, int *exit_out) {
     if (packages.count == 0)
         return error_hint(error_new(ERROR_USAGE, "exec needs at least one --package: the sandbox holds nothing else"),
                           "minimal exec --package PKG -- COMMAND [ARG...]");
-    AUTO_SESSION Session session = {0};
-    TRY(session_open(globals, &session));
-    Composed composed;
-    TRY(realise(globals, &session, packages, &composed));
-    SandboxSpec spec = make_spec(globals, &composed, argv + 1);
+    SandboxSpec spec = make_spec(globals, argv + 1);
+    SandboxStart *begun = NULL;
+    // Most of a box does not depend on what is in it: it is made while we find that out.
     if (!dry_run)
-        return run_command(&spec, exit_out);
-    AUTO_BUF Buf text;
-    buf_init(&text, BUF_NO_LIMIT);
-    sandbox_describe(&spec, &text);
-    fputs(buf_cstr(&text), stdout);
-    *exit_out = EXIT_OK;
-    return NULL;
+        TRY(sandbox_begin(&spec, &begun));
+    AUTO_SESSION Session session = {0};
+    Composed composed;
+    Error *error = session_open(globals, &session);
+    if (!error)
+        error = realise(globals, &session, packages, &built, &composed);
+    if (error || built) { // after a build its clock would be old
+        sandbox_abandon(begun);
+        begun = NULL;
+    }
+    if (error)
+        return error;
+    return dry_run ? print_box(&spec, &composed, exit_out) : run_command(&spec, begun, &composed, exit_out);
 }

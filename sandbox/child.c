@@ -80,7 +80,9 @@ static void map_ids(const Plan *plan) {
     write_text(plan, "/proc/self/gid_map", plan->gid_map, STEP_ID_MAP);
 }
 
-static void raise_loopback(const Plan *plan) {
+static void make_network(const Plan *plan) {
+    if (unshare(CLONE_NEWNET) < 0)
+        child_fail(plan, STEP_NETWORK, 0, NO_LOG);
     struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
@@ -224,6 +226,19 @@ static _Noreturn void be_init(const Plan *plan, pid_t command) {
     }
 }
 
+void child_wait_for_layers(const Plan *plan) {
+    char byte;
+    ssize_t got;
+    if (plan->layers_fd < 0)
+        return;
+    do
+        got = read(plan->layers_fd, &byte, 1);
+    while (got < 0 && errno == EINTR);
+    if (got != 1)
+        _exit(125); // nobody wants this box any more
+    close(plan->layers_fd);
+}
+
 // A parent that was gone before PR_SET_PDEATHSIG sends no signal; but then nobody reads the report.
 static void end_if_orphaned(const Plan *plan) {
     struct pollfd reader = {.fd = plan->report_fd};
@@ -241,6 +256,7 @@ static void reset_signals(void) {
 void child_main(const Plan *plan) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     reset_signals();
+    setsid(); // what a terminal sends to the caller's processes is the caller's to send on
     close_others(plan);
     set_dumpable(plan, plan->identity.mode == HOST_USER);
     if (plan->identity.mode == HOST_USER)
@@ -248,7 +264,7 @@ void child_main(const Plan *plan) {
     zero_uptime(plan);
     set_dumpable(plan, 0);
     if (plan->own_network)
-        raise_loopback(plan);
+        make_network(plan);
     name_host(plan);
     child_make_root(plan);
     if (plan->identity.mode == HOST_ROOT)

@@ -59,6 +59,8 @@ _Noreturn void child_main(const Plan *plan);
 
 // Ends the child with a report.
 _Noreturn void child_fail(const Plan *plan, ChildStep step, size_t index, int mount_log_fd);
+// Returns once Plan.layers may be read.
+void child_wait_for_layers(const Plan *plan);
 // The root: mounts, devices, and the pivot into it. child_root.c
 void child_make_root(const Plan *plan);
 

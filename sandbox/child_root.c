@@ -2,8 +2,10 @@
 // tmpfs over the host's /proc (which is there, and holds nothing that a box is given), in a mount namespace of our own,
 // until the pivot:
 //   root/ the skeleton, top layer of the overlay    m/ where the new root is mounted    empty/, none: what masks bind
-//   l/    short links to layers, for old kernels    s0/, s1/: stores, idmapped, when we are root
-// The current directory is the scratch file system from its mounting to the pivot.
+//   p/, d/ where /proc and /dev are made ready      t/ the directories of the spec's tmpfs mounts    shm/
+//   l/    short links to layers, for old kernels    s000/, s001/: stores, idmapped, when we are root
+// The current directory is the scratch file system from its mounting to the pivot. All that needs no layer is done
+// before the layers are waited for.
 #include "sandbox/child.h"
 
 #include <errno.h>
@@ -138,18 +140,40 @@ static bool set_attributes(int tree, uint64_t attributes, int idmap_fd, int recu
     return mount_setattr(tree, "", (unsigned)(AT_EMPTY_PATH | recursive), &attr, sizeof attr) == 0;
 }
 
-static void attach_source(const Plan *plan, const PlanMount *mount, int target, size_t index) {
+static int prepare_source(const Plan *plan, const PlanMount *mount, size_t index) {
     int tree = clone_source(plan, &mount->source, STEP_SOURCE, index);
     if (!set_attributes(tree, mount->attributes, mount->source.idmap_fd, AT_RECURSIVE))
         child_fail(plan, mount->source.idmap_fd >= 0 ? STEP_SOURCE_IDMAP : STEP_MOUNT, index, NO_LOG);
-    if (move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-        child_fail(plan, STEP_MOUNT, index, NO_LOG);
-    close(tree);
+    return tree;
 }
 
-static void attach_tmpfs(const Plan *plan, const PlanMount *mount, int target, size_t index) {
-    int fs = make_filesystem(plan, "tmpfs", mount->options, mount->attributes & ~(uint64_t)MOUNT_ATTR_RDONLY,
-                             STEP_MOUNT, index);
+// t/0, t/1, ...
+static const char *numbered(size_t index) {
+    static char path[32] = "t/";
+    size_t digits = 1;
+    for (size_t rest = index; rest >= 10; rest /= 10)
+        digits++;
+    path[2 + digits] = '\0';
+    for (; digits > 0; digits--, index /= 10)
+        path[1 + digits] = (char)('0' + index % 10);
+    return path;
+}
+
+// With a size of its own it is a file system of its own; else a directory of ours, which has a size for all of them.
+static int prepare_tmpfs(const Plan *plan, const PlanMount *mount, size_t index) {
+    int fs;
+    uint64_t attributes = mount->attributes & ~(uint64_t)MOUNT_ATTR_RDONLY;
+    if (mount->options[0].key) {
+        fs = make_filesystem(plan, "tmpfs", mount->options, attributes, STEP_MOUNT, index);
+    } else {
+        act_as(plan, true);
+        if (mkdir(numbered(index), mount->mode) < 0)
+            child_fail(plan, STEP_MOUNT, index, NO_LOG);
+        act_as(plan, false);
+        fs = open_tree(AT_FDCWD, numbered(index), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        if (fs < 0 || !set_attributes(fs, attributes, -1, 0))
+            child_fail(plan, STEP_MOUNT, index, NO_LOG);
+    }
     act_as(plan, true);
     for (size_t i = 0; mount->dirs[i]; i++)
         if (mkdirat(fs, mount->dirs[i], 0755) < 0)
@@ -157,24 +181,28 @@ static void attach_tmpfs(const Plan *plan, const PlanMount *mount, int target, s
     act_as(plan, false);
     if ((mount->attributes & MOUNT_ATTR_RDONLY) && !set_attributes(fs, MOUNT_ATTR_RDONLY, -1, 0))
         child_fail(plan, STEP_MOUNT, index, NO_LOG);
-    if (move_mount(fs, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-        child_fail(plan, STEP_MOUNT, index, NO_LOG);
-    close(fs);
+    return fs;
+}
+
+static void prepare_mounts(const Plan *plan) {
+    for (size_t i = 0; i < plan->mount_count; i++) {
+        const PlanMount *mount = &plan->mounts[i];
+        bool is_tmpfs = mount->kind == SANDBOX_MOUNT_TMPFS;
+        plan->mount_fds[i] = is_tmpfs ? prepare_tmpfs(plan, mount, i) : prepare_source(plan, mount, i);
+    }
 }
 
 // Layers were written by packages: a link in one must not send a mount elsewhere.
-static void make_mounts(const Plan *plan, int root) {
+static void attach_mounts(const Plan *plan, int root) {
     struct open_how how = {.flags = O_PATH | O_CLOEXEC,
                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
     for (size_t i = 0; i < plan->mount_count; i++) {
-        const PlanMount *mount = &plan->mounts[i];
-        int target = (int)syscall(SYS_openat2, root, mount->target, &how, sizeof how);
+        int target = (int)syscall(SYS_openat2, root, plan->mounts[i].target, &how, sizeof how);
         if (target < 0)
             child_fail(plan, STEP_MOUNTPOINT, i, NO_LOG);
-        if (mount->kind == SANDBOX_MOUNT_TMPFS)
-            attach_tmpfs(plan, mount, target, i);
-        else
-            attach_source(plan, mount, target, i);
+        if (move_mount(plan->mount_fds[i], "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+            child_fail(plan, STEP_MOUNT, i, NO_LOG);
+        close(plan->mount_fds[i]);
         close(target);
     }
 }
@@ -191,9 +219,10 @@ static void name_store(size_t store) {
 
 // As root: every store idmapped, so that its files belong to the box's user, as they do when that user is the caller.
 static void mount_stores(const Plan *plan) {
-    for (size_t i = 0; i < plan->store_count; i++) {
-        int tree = clone_source(plan, &plan->stores[i], STEP_STORE, i);
-        if (!set_attributes(tree, ATTRS_NOTHING & ~(uint64_t)MOUNT_ATTR_NOEXEC, plan->stores[i].idmap_fd, AT_RECURSIVE))
+    for (size_t i = 0; i < plan->layers->store_count; i++) {
+        const PlanSource *store = &plan->layers->stores[i];
+        int tree = clone_source(plan, store, STEP_STORE, i);
+        if (!set_attributes(tree, ATTRS_NOTHING & ~(uint64_t)MOUNT_ATTR_NOEXEC, store->idmap_fd, AT_RECURSIVE))
             child_fail(plan, STEP_STORE_IDMAP, i, NO_LOG);
         name_store(i);
         make_dir(plan, store_name, STEP_STORE, i);
@@ -205,13 +234,14 @@ static void mount_stores(const Plan *plan) {
 // Makes a store the current directory, so that layers have short names and no name of the host gets into the mount.
 static void enter_store(const Plan *plan, int scratch, size_t store) {
     struct stat st;
+    const PlanSource *source = &plan->layers->stores[store];
     name_store(store);
     bool as_root = plan->identity.mode == HOST_ROOT;
     if (as_root && fchdir(scratch) < 0)
         child_fail(plan, STEP_STORE, store, NO_LOG);
-    if (chdir(as_root ? store_name : plan->stores[store].path) < 0 || stat(".", &st) < 0)
+    if (chdir(as_root ? store_name : source->path) < 0 || stat(".", &st) < 0)
         child_fail(plan, STEP_STORE, store, NO_LOG);
-    if (st.st_dev != plan->stores[store].dev || st.st_ino != plan->stores[store].ino) {
+    if (st.st_dev != source->dev || st.st_ino != source->ino) {
         errno = ESTALE;
         child_fail(plan, STEP_STORE, store, NO_LOG);
     }
@@ -226,10 +256,11 @@ static int make_overlay(const Plan *plan, int scratch) {
         close(config);
         return -1;
     }
-    for (size_t i = 0; i < plan->layer_count; i++) {
-        if (i == 0 || plan->layers[i].store != plan->layers[i - 1].store)
-            enter_store(plan, scratch, plan->layers[i].store);
-        if (fsconfig(config, FSCONFIG_SET_STRING, "lowerdir+", plan->layers[i].path, 0) < 0)
+    const PlanLayer *layers = plan->layers->layers;
+    for (size_t i = 0; i < plan->layers->layer_count; i++) {
+        if (i == 0 || layers[i].store != layers[i - 1].store)
+            enter_store(plan, scratch, layers[i].store);
+        if (fsconfig(config, FSCONFIG_SET_STRING, "lowerdir+", layers[i].path, 0) < 0)
             child_fail(plan, STEP_LAYER, i, config);
     }
     if (fsconfig(config, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
@@ -245,10 +276,11 @@ static void mount_old_overlay(const Plan *plan, int scratch) {
     make_dir(plan, "l", STEP_SCRATCH, 0);
     if (chdir("l") < 0)
         child_fail(plan, STEP_SCRATCH, 0, NO_LOG);
-    for (size_t i = 0; i < plan->layer_count; i++)
-        if (symlink(plan->old_links[2 * i + 1], plan->old_links[2 * i]) < 0)
+    const PlanLayers *layers = plan->layers;
+    for (size_t i = 0; i < layers->layer_count; i++)
+        if (symlink(layers->old_links[2 * i + 1], layers->old_links[2 * i]) < 0)
             child_fail(plan, STEP_LAYER, i, NO_LOG);
-    if (mount("overlay", "../m", "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV, plan->old_options) < 0 ||
+    if (mount("overlay", "../m", "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV, layers->old_options) < 0 ||
         fchdir(scratch) < 0)
         child_fail(plan, STEP_OVERLAY, 0, NO_LOG);
 }
@@ -258,7 +290,7 @@ static int mount_root(const Plan *plan, int scratch) {
     int root = -1;
     if (plan->identity.mode == HOST_ROOT)
         mount_stores(plan);
-    if (plan->layer_count == 0) {
+    if (plan->layers->layer_count == 0) {
         root = open_tree(AT_FDCWD, "root", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
         if (root < 0 || !set_attributes(root, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, -1, 0))
             child_fail(plan, STEP_OVERLAY, 0, NO_LOG);
@@ -278,16 +310,27 @@ static int mount_root(const Plan *plan, int scratch) {
 
 // ---- /proc and /dev ----
 
-static void mount_proc(const Plan *plan) {
+// A bind takes over the flags of the mount that it is made from: so what masks bind is a mount, and read-only.
+static void prepare_masks(const Plan *plan) {
+    static const char *const names[] = {"empty", "none"};
+    for (size_t i = 0; i < 2; i++) {
+        int tree = open_tree(AT_FDCWD, names[i], OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        if (tree < 0 || !set_attributes(tree, ATTRS_NOTHING, -1, 0))
+            child_fail(plan, STEP_SCRATCH, 0, NO_LOG);
+        put_mount(plan, tree, names[i], STEP_SCRATCH, 0);
+        close(tree);
+    }
+}
+
+static void prepare_proc(const Plan *plan) {
     static const PlanOption options[] = {{"hidepid", "invisible"}, {NULL, NULL}};
     int proc = make_filesystem(plan, "proc", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
                                STEP_PROC, 0);
-    put_mount(plan, proc, "m/proc", STEP_PROC, 0);
+    put_mount(plan, proc, "p", STEP_PROC, 0);
     close(proc);
-    // A bind of a name in the scratch file system takes over its mount's flags, which are set by now.
-    char target[64] = "m/proc/";
+    char target[64] = "p/";
     for (size_t i = 0; i < table_mask_count; i++) {
-        size_t at = sizeof "m/proc/" - 1;
+        size_t at = 2;
         for (const char *c = table_masks[i].name; *c && at < sizeof target - 1; c++)
             target[at++] = *c;
         target[at] = '\0';
@@ -296,43 +339,69 @@ static void mount_proc(const Plan *plan) {
     }
 }
 
-static void mount_devices(const Plan *plan) {
-    char source[32] = "/dev/", target[32] = "m/dev/";
-    for (size_t i = 0; i < table_device_count; i++) {
-        const DeviceRow *row = &table_devices[i];
-        size_t at = 0;
-        for (; row->name[at] && at < 16; at++)
-            source[5 + at] = target[6 + at] = row->name[at];
-        source[5 + at] = target[6 + at] = '\0';
-        int tree = open_tree(AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
-        struct stat st;
-        if (tree < 0 || fstat(tree, &st) < 0)
-            child_fail(plan, STEP_DEVICE, i, NO_LOG);
-        if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(row->major, row->minor)) {
-            errno = ENODEV;
-            child_fail(plan, STEP_DEVICE, i, NO_LOG);
-        }
-        if (!set_attributes(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, -1, 0))
-            child_fail(plan, STEP_DEVICE, i, NO_LOG);
-        put_mount(plan, tree, target, STEP_DEVICE, i);
-        close(tree);
+static void prepare_device(const Plan *plan, size_t index) {
+    const DeviceRow *row = &table_devices[index];
+    char source[32] = "/dev/", target[32] = "d/";
+    size_t at = 0;
+    for (; row->name[at] && at < 16; at++)
+        source[5 + at] = target[2 + at] = row->name[at];
+    source[5 + at] = target[2 + at] = '\0';
+    int tree = open_tree(AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+    struct stat st;
+    if (tree < 0 || fstat(tree, &st) < 0)
+        child_fail(plan, STEP_DEVICE, index, NO_LOG);
+    if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(row->major, row->minor)) {
+        errno = ENODEV;
+        child_fail(plan, STEP_DEVICE, index, NO_LOG);
     }
-    static const PlanOption pts_options[] = {{"ptmxmode", "0666"}, {"mode", "0620"}, {NULL, NULL}};
-    int pts = make_filesystem(plan, "devpts", pts_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, STEP_PTS, 0);
-    put_mount(plan, pts, "m/dev/pts", STEP_PTS, 0);
-    close(pts);
+    if (!set_attributes(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, -1, 0))
+        child_fail(plan, STEP_DEVICE, index, NO_LOG);
+    put_mount(plan, tree, target, STEP_DEVICE, index);
+    close(tree);
 }
 
-static void mount_shm(const Plan *plan) {
-    PlanOption options[] = {{"mode", "1777"}, {"size", "512m"}, {NULL, NULL}, {NULL, NULL}, {NULL, NULL}};
-    _Static_assert(TABLE_SHM_BYTES == UINT64_C(512) << 20, "the size of /dev/shm stands in its option and in the table");
-    for (size_t i = 0, at = 2; plan->scratch_options[i].key; i++) // as root: its owner
-        if (plan->scratch_options[i].key[1] == 'i' && plan->scratch_options[i].key[2] == 'd')
-            options[at++] = plan->scratch_options[i];
-    int shm = make_filesystem(plan, "tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
-                              STEP_SHM, 0);
-    put_mount(plan, shm, "m/dev/shm", STEP_SHM, 0);
-    close(shm);
+// A directory of the scratch file system, as a mount of its own.
+static void bind_directory(const Plan *plan, const char *from, const char *to, uint64_t attributes, ChildStep step) {
+    int tree = open_tree(AT_FDCWD, from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (tree < 0 || !set_attributes(tree, attributes, -1, 0))
+        child_fail(plan, step, 0, NO_LOG);
+    put_mount(plan, tree, to, step, 0);
+    close(tree);
+}
+
+static void prepare_dev(const Plan *plan) {
+    bind_directory(plan, "root/dev", "d", ATTRS_NOTHING, STEP_DEVICE);
+    for (size_t i = 0; i < table_device_count; i++)
+        prepare_device(plan, i);
+    static const PlanOption pts_options[] = {{"ptmxmode", "0666"}, {"mode", "0620"}, {NULL, NULL}};
+    int pts = make_filesystem(plan, "devpts", pts_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, STEP_PTS, 0);
+    put_mount(plan, pts, "d/pts", STEP_PTS, 0);
+    close(pts);
+    bind_directory(plan, "shm", "d/shm", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, STEP_SHM);
+}
+
+static void attach_tree(const Plan *plan, const char *from, const char *to, ChildStep step) {
+    if (move_mount(AT_FDCWD, from, AT_FDCWD, to, 0) < 0)
+        child_fail(plan, step, 0, NO_LOG);
+}
+
+// ---- the whole ----
+
+static void make_names(const Plan *plan) {
+    static const struct {
+        const char *name;
+        mode_t mode;
+    } dirs[] = {{"root", 0755}, {"m", 0755}, {"empty", 0755}, {"p", 0755}, {"d", 0755}, {"t", 0755}, {"shm", 01777}};
+    for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
+        if (mkdir(dirs[i].name, dirs[i].mode) < 0)
+            child_fail(plan, STEP_SCRATCH, 0, NO_LOG);
+    if (mknod("none", S_IFREG | 0444, 0) < 0)
+        child_fail(plan, STEP_SCRATCH, 0, NO_LOG);
+    int skeleton = open("root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (skeleton < 0)
+        child_fail(plan, STEP_SCRATCH, 0, NO_LOG);
+    make_skeleton(plan, skeleton);
+    close(skeleton);
 }
 
 // The new root becomes "/", the old one goes, with all that hangs from it. Then nothing may lie over the root: "/.." would
@@ -360,24 +429,17 @@ void child_make_root(const Plan *plan) {
         child_fail(plan, STEP_SCRATCH, 0, NO_LOG);
     umask(0);
     act_as(plan, true);
-    make_dir(plan, "root", STEP_SCRATCH, 0);
-    make_dir(plan, "m", STEP_SCRATCH, 0);
-    make_dir(plan, "empty", STEP_SCRATCH, 0);
-    int none = open("none", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
-    int skeleton = open("root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (none < 0 || skeleton < 0)
-        child_fail(plan, STEP_SCRATCH, 0, NO_LOG);
-    close(none);
-    make_skeleton(plan, skeleton);
-    close(skeleton);
+    make_names(plan);
     act_as(plan, false);
+    prepare_masks(plan);
+    prepare_proc(plan);
+    prepare_dev(plan);
+    prepare_mounts(plan);
+    child_wait_for_layers(plan);
     int root = mount_root(plan, scratch);
-    if (!set_attributes(scratch, ATTRS_NOTHING, -1, 0))
-        child_fail(plan, STEP_SCRATCH, 0, NO_LOG);
-    mount_proc(plan);
-    mount_devices(plan);
-    mount_shm(plan);
-    make_mounts(plan, root);
+    attach_tree(plan, "p", "m/proc", STEP_PROC);
+    attach_tree(plan, "d", "m/dev", STEP_DEVICE);
+    attach_mounts(plan, root);
     enter_root(plan, root);
     close(root);
     close(scratch);

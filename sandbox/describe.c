@@ -59,8 +59,9 @@ static void describe_mounts(const SandboxSpec *spec, Buf *out) {
             buf_add_cstr(out, ", from ");
             describe_path(mount->source_fd, out);
         } else {
-            buf_printf(out, ", mode %04o, %llu bytes", (unsigned)mount->mode,
-                       (unsigned long long)(mount->size_bytes ? mount->size_bytes : TABLE_TMPFS_DEFAULT_BYTES));
+            buf_printf(out, ", mode %04o", (unsigned)mount->mode);
+            if (mount->size_bytes)
+                buf_printf(out, ", %llu bytes", (unsigned long long)mount->size_bytes);
         }
         buf_add_byte(out, '\n');
     }

@@ -55,7 +55,7 @@ static Error *inside_path(Arena *arena, const char *path, const char **out) {
     return NULL;
 }
 
-static Error *find_source(Arena *arena, const Plan *plan, int fd, PlanSource *out) {
+static Error *find_source(Arena *arena, HostIdentity identity, int fd, PlanSource *out) {
     char link[64], path[PATH_MAX];
     struct stat st;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
@@ -66,56 +66,60 @@ static Error *find_source(Arena *arena, const Plan *plan, int fd, PlanSource *ou
     if (path[0] != '/' || len >= PATH_MAX - 1)
         return error_new(ERROR_SANDBOX, "'%s' has no path here, so it cannot be mounted", path);
     *out = (PlanSource){copy(arena, path), st.st_dev, st.st_ino, -1};
-    if (plan->identity.mode == HOST_ROOT && !(st.st_uid == plan->identity.uid && st.st_gid == plan->identity.gid))
-        TRY_CTX(idmap_userns(st.st_uid, st.st_gid, plan->identity, &out->idmap_fd), "%s", path);
+    if (identity.mode == HOST_ROOT && !(st.st_uid == identity.uid && st.st_gid == identity.gid))
+        TRY_CTX(idmap_userns(st.st_uid, st.st_gid, identity, &out->idmap_fd), "%s", path);
     return NULL;
 }
 
 // ---- the parts ----
 
-static Error *plan_layers(Arena *arena, const SandboxSpec *spec, Plan *plan) {
-    if (spec->layer_count > TABLE_LAYERS_MAX)
-        return error_hint(error_new(ERROR_LIMIT, "a root of %zu layers; overlayfs takes %d", spec->layer_count,
-                                    TABLE_LAYERS_MAX),
-                          "use fewer packages at once, or merge some into one package");
-    plan->layers = arena_array(arena, spec->layer_count, sizeof *plan->layers);
-    plan->stores = arena_array(arena, spec->layer_count, sizeof *plan->stores);
-    int *fds = arena_array(arena, spec->layer_count, sizeof *fds);
-    plan->layer_count = spec->layer_count;
-    for (size_t i = 0; i < spec->layer_count; i++) {
-        const SandboxLayer *layer = &spec->layers[i];
-        bool is_dot = strcmp(layer->path, ".") == 0;
-        if (!is_dot && !path_is_safe_relative(str_from(layer->path)))
-            return error_new(ERROR_SANDBOX, "layer '%s' is not a clean relative path", layer->path);
-        size_t store = 0;
-        while (store < plan->store_count && fds[store] != layer->dirfd)
-            store++;
-        if (store == plan->store_count) {
-            TRY(find_source(arena, plan, layer->dirfd, &plan->stores[store]));
-            fds[plan->store_count++] = layer->dirfd;
-        }
-        plan->layers[i] = (PlanLayer){store, copy(arena, layer->path)};
-    }
-    return NULL;
-}
-
-// mount(2) passes at most a page of options, so layers get names of two letters: links in a directory of the scratch
-// file system, made by the child. As root they lead to the stores' idmapped mounts beside it.
-static void plan_old_overlay(Arena *arena, Plan *plan) {
+// mount(2) passes at most a page of options, so layers get names of at most three letters: links in a directory of the
+// scratch file system, made by the child. As root they lead to the stores' idmapped mounts beside it.
+static void plan_old_overlay(Arena *arena, HostIdentity identity, PlanLayers *layers) {
     AUTO_BUF Buf options;
     buf_init(&options, BUF_NO_LIMIT);
     buf_add_cstr(&options, "lowerdir=../root");
-    const char **links = arena_array(arena, plan->layer_count * 2, sizeof *links);
-    for (size_t i = 0; i < plan->layer_count; i++) {
-        const PlanLayer *layer = &plan->layers[i];
+    const char **links = arena_array(arena, layers->layer_count * 2, sizeof *links);
+    for (size_t i = 0; i < layers->layer_count; i++) {
+        const PlanLayer *layer = &layers->layers[i];
         buf_printf(&options, ":%zx", i);
         links[2 * i] = format(arena, "%zx", i);
-        links[2 * i + 1] = plan->identity.mode == HOST_ROOT
+        links[2 * i + 1] = identity.mode == HOST_ROOT
                                ? format(arena, "../s%03zu/%s", layer->store, layer->path)
-                               : format(arena, "%s/%s", plan->stores[layer->store].path, layer->path);
+                               : format(arena, "%s/%s", layers->stores[layer->store].path, layer->path);
     }
-    plan->old_links = links;
-    plan->old_options = arena_str(arena, buf_str(&options)).ptr;
+    layers->old_links = links;
+    layers->old_options = arena_str(arena, buf_str(&options)).ptr;
+}
+
+Error *plan_make_layers(Arena *arena, HostIdentity identity, const SandboxLayer *layers, size_t count,
+                        const PlanLayers **out) {
+    if (count > TABLE_LAYERS_MAX)
+        return error_hint(error_new(ERROR_LIMIT, "a root of %zu layers; overlayfs takes %d", count, TABLE_LAYERS_MAX),
+                          "use fewer packages at once, or merge some into one package");
+    PlanLayers *made = arena_zalloc(arena, sizeof *made);
+    PlanLayer *items = arena_array(arena, count, sizeof *items);
+    PlanSource *stores = arena_array(arena, count, sizeof *stores);
+    int *fds = arena_array(arena, count, sizeof *fds);
+    for (size_t i = 0; i < count; i++) {
+        bool is_dot = strcmp(layers[i].path, ".") == 0;
+        if (!is_dot && !path_is_safe_relative(str_from(layers[i].path)))
+            return error_new(ERROR_SANDBOX, "layer '%s' is not a clean relative path", layers[i].path);
+        size_t store = 0;
+        while (store < made->store_count && fds[store] != layers[i].dirfd)
+            store++;
+        if (store == made->store_count) {
+            TRY(find_source(arena, identity, layers[i].dirfd, &stores[store]));
+            fds[made->store_count++] = layers[i].dirfd;
+        }
+        items[i] = (PlanLayer){store, copy(arena, layers[i].path)};
+    }
+    made->stores = stores;
+    made->layers = items;
+    made->layer_count = count;
+    plan_old_overlay(arena, identity, made);
+    *out = made;
+    return NULL;
 }
 
 static Error *plan_entry(Arena *arena, const SkeletonEntry *entry, PlanEntry *out) {
@@ -173,20 +177,22 @@ static Error *plan_one_mount(Arena *arena, const SandboxMount *mount, Plan *plan
     out->attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (mount->read_only ? MOUNT_ATTR_RDONLY : 0) |
                       (mount->may_exec ? 0 : MOUNT_ATTR_NOEXEC);
     if (mount->kind == SANDBOX_MOUNT_TMPFS) {
-        uint64_t size = mount->size_bytes ? mount->size_bytes : TABLE_TMPFS_DEFAULT_BYTES;
-        tmpfs_options(arena, plan, mount->mode, size, out->options);
+        out->mode = mount->mode & 07777;
+        if (mount->size_bytes)
+            tmpfs_options(arena, plan, mount->mode, mount->size_bytes, out->options);
         out->dirs = copy_strings(arena, mount->dirs);
         for (size_t i = 0; out->dirs[i]; i++)
             if (!path_is_safe_relative(str_from(out->dirs[i])))
                 return error_new(ERROR_SANDBOX, "'%s' is not a clean relative path in %s", out->dirs[i], mount->path);
         return NULL;
     }
-    return find_source(arena, plan, mount->source_fd, &out->source);
+    return find_source(arena, plan->identity, mount->source_fd, &out->source);
 }
 
 static Error *plan_mounts(Arena *arena, const SandboxSpec *spec, Plan *plan) {
     plan->mounts = arena_array(arena, spec->mount_count, sizeof *plan->mounts);
     plan->mount_count = spec->mount_count;
+    plan->mount_fds = arena_array(arena, spec->mount_count, sizeof *plan->mount_fds);
     for (size_t i = 0; i < spec->mount_count; i++)
         TRY_CTX(plan_one_mount(arena, &spec->mounts[i], plan, &plan->mounts[i]), "the mount on %s",
                 spec->mounts[i].path);
@@ -282,27 +288,22 @@ static void plan_descriptors(const SandboxSpec *spec, Plan *plan) {
     plan->stdio[0] = spec->stdin_fd;
     plan->stdio[1] = spec->stdout_fd;
     plan->stdio[2] = spec->stderr_fd;
-    for (size_t i = 0; i < plan->store_count; i++)
-        plan_keep(plan, plan->stores[i].idmap_fd);
     for (size_t i = 0; i < plan->mount_count; i++)
         if (plan->mounts[i].kind == SANDBOX_MOUNT_BIND)
             plan_keep(plan, plan->mounts[i].source.idmap_fd);
 }
 
-Error *plan_make(Arena *arena, const SandboxSpec *spec, Plan *plan) {
-    *plan = (Plan){.report_fd = -1};
+Error *plan_make_early(Arena *arena, const SandboxSpec *spec, Plan *plan) {
+    *plan = (Plan){.report_fd = -1, .layers_fd = -1};
     TRY(host_identity(&plan->identity));
     plan->own_network = spec->network == SANDBOX_NETWORK_NONE;
     for (size_t i = 0; i < table_namespace_count; i++)
         plan->namespaces |= table_namespaces[i].flag;
-    // The time namespace is set before it is entered, the user namespace is entered last when root makes the mounts.
-    plan->namespaces &= ~(uint64_t)CLONE_NEWTIME;
+    // The time namespace is set before it is entered, that of the network is made by the child, which is the dearest
+    // step of all and nobody has to wait for, and the user namespace is entered last when root makes the mounts.
+    plan->namespaces &= ~(uint64_t)(CLONE_NEWTIME | CLONE_NEWNET);
     if (plan->identity.mode == HOST_ROOT)
         plan->namespaces &= ~(uint64_t)CLONE_NEWUSER;
-    if (!plan->own_network)
-        plan->namespaces &= ~(uint64_t)CLONE_NEWNET;
-    TRY(plan_layers(arena, spec, plan));
-    plan_old_overlay(arena, plan);
     TRY(plan_skeleton(arena, spec, plan));
     TRY(plan_mounts(arena, spec, plan));
     tmpfs_options(arena, plan, 0755, TABLE_TMPFS_DEFAULT_BYTES, plan->scratch_options);
@@ -312,5 +313,13 @@ Error *plan_make(Arena *arena, const SandboxSpec *spec, Plan *plan) {
     plan_strings(arena, spec, plan);
     plan_descriptors(spec, plan);
     plan->seccomp = seccomp_program();
+    return NULL;
+}
+
+Error *plan_make(Arena *arena, const SandboxSpec *spec, Plan *plan) {
+    TRY(plan_make_early(arena, spec, plan));
+    TRY(plan_make_layers(arena, plan->identity, spec->layers, spec->layer_count, &plan->layers));
+    for (size_t i = 0; i < plan->layers->store_count; i++)
+        plan_keep(plan, plan->layers->stores[i].idmap_fd);
     return NULL;
 }

@@ -42,26 +42,36 @@ typedef struct PlanMount {
     const char *target; // relative
     PlanSource source;  // of a bind
     uint64_t attributes; // MOUNT_ATTR_*
-    PlanOption options[PLAN_OPTIONS_MAX]; // of a tmpfs; up to a NULL key
+    mode_t mode;                          // of a tmpfs that is a directory of the scratch file system
+    PlanOption options[PLAN_OPTIONS_MAX]; // of one with a size of its own; up to a NULL key
     const char *const *dirs;
 } PlanMount;
+
+// What a root is made of beside the skeleton. It may be known later than the rest of a plan: then it lies in memory that
+// parent and child share, at the same address in both, and is read once the parent has said so.
+typedef struct PlanLayers {
+    const PlanSource *stores; // the distinct directories that layers lie in
+    size_t store_count;
+    const PlanLayer *layers;
+    size_t layer_count;
+    // For kernels before 6.8, which have mount(2) alone: per layer the name and target of a link, and the option string.
+    const char *const *old_links;
+    const char *old_options;
+} PlanLayers;
 
 typedef struct Plan {
     HostIdentity identity;
     uint64_t namespaces; // CLONE_NEW* of the first clone
     const char *uid_map, *gid_map, *time_offsets;
-    PlanSource *stores; // the distinct directories that layers lie in
-    size_t store_count;
-    PlanLayer *layers;
-    size_t layer_count;
-    bool old_overlay; // mount(2) alone: for kernels before 6.8, found out by the child, or said by a test
-    const char *const *old_links; // for that: per layer the target of a short link, and the option string
-    const char *old_options;
+    const PlanLayers *layers;
+    int layers_fd;    // a byte comes when layers may be read; -1: they may be
+    bool old_overlay; // as if the kernel were old; said by tests
     PlanOption scratch_options[PLAN_OPTIONS_MAX];
     PlanEntry *skeleton;
     size_t skeleton_count;
     PlanMount *mounts;
     size_t mount_count;
+    int *mount_fds;              // the child's, one per mount
     const char *const *programs; // candidates in order, NULL-terminated
     char *const *argv;
     char *const *env;
@@ -79,6 +89,10 @@ typedef struct Plan {
 
 // All strings live in arena. The descriptors of spec must outlive the plan.
 MUST_CHECK Error *plan_make(Arena *arena, const SandboxSpec *spec, Plan *plan);
+// The two halves of it: all but the layers; and layers. The first leaves plan->layers NULL.
+MUST_CHECK Error *plan_make_early(Arena *arena, const SandboxSpec *spec, Plan *plan);
+MUST_CHECK Error *plan_make_layers(Arena *arena, HostIdentity identity, const SandboxLayer *layers, size_t count,
+                                   const PlanLayers **out);
 // Adds a descriptor to those that the child keeps.
 void plan_keep(Plan *plan, int fd);
 

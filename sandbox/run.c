@@ -13,7 +13,9 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -86,9 +88,9 @@ static const char *step_item(const Plan *plan, const ChildReport *report) {
         return i < plan->skeleton_count ? plan->skeleton[i].path : "";
     case STEP_STORE:
     case STEP_STORE_IDMAP:
-        return i < plan->store_count ? plan->stores[i].path : "";
+        return plan->layers && i < plan->layers->store_count ? plan->layers->stores[i].path : "";
     case STEP_LAYER:
-        return i < plan->layer_count ? plan->layers[i].path : "";
+        return plan->layers && i < plan->layers->layer_count ? plan->layers->layers[i].path : "";
     case STEP_MASK:
         return i < table_mask_count ? table_masks[i].name : "";
     case STEP_DEVICE:
@@ -409,12 +411,16 @@ static Error *conclude(const Running *running, SandboxResult *out) {
     return NULL;
 }
 
-static Error *run_child(Plan *plan, Running *running, SandboxResult *out) {
+// From plan to process.
+static Error *start(Plan *plan, const SandboxSpec *spec, Running *running) {
     AUTO_FD int report_write = -1, output_write = -1;
+    *running = (Running){.plan = plan, .spec = spec, .pidfd = -1, .report_fd = -1, .output_fd = -1};
+    reap_ending(WNOHANG);
     TRY(make_pipe(&running->report_fd, &report_write));
     plan->report_fd = report_write;
     plan_keep(plan, report_write);
-    if (running->spec->log_fd >= 0) {
+    plan_keep(plan, plan->layers_fd);
+    if (spec->log_fd >= 0) {
         TRY(make_pipe(&running->output_fd, &output_write));
         if (fcntl(running->output_fd, F_SETFL, O_NONBLOCK) < 0)
             return error_sys(errno, "cannot set up a pipe");
@@ -422,15 +428,19 @@ static Error *run_child(Plan *plan, Running *running, SandboxResult *out) {
     }
     for (int i = 0; i < 3; i++)
         plan_keep(plan, plan->stdio[i]);
+    return start_child(plan, running);
+}
+
+// From process to result.
+static Error *finish(Running *running, Cancel *cancel, SandboxResult *out) {
+    *out = (SandboxResult){0};
+    running->cancel = cancel;
     running->began_ns = running->output_ns = clock_ns();
     watch_init(&running->disk, running->spec->limits.watched_fd, running->spec->limits.disk_bytes, running->began_ns);
-    TRY(start_child(plan, running));
-    fd_close(&report_write);
-    fd_close(&output_write);
     watch_child(running);
     leave_child(running, out);
     out->wall_ns = clock_ns() - running->began_ns;
-    out->network_used = !plan->own_network;
+    out->network_used = !running->plan->own_network;
     Error *error = conclude(running, out);
     if (running->error && error)
         error_free(running->error);
@@ -439,15 +449,20 @@ static Error *run_child(Plan *plan, Running *running, SandboxResult *out) {
     return error;
 }
 
+static void close_running(Running *running) {
+    fd_close(&running->pidfd);
+    fd_close(&running->report_fd);
+    fd_close(&running->output_fd);
+}
+
 Error *plan_run(Plan *plan, const SandboxSpec *spec, Cancel *cancel, SandboxResult *out) {
     *out = (SandboxResult){0};
-    reap_ending(WNOHANG);
     TRY(cancel_check(cancel));
-    Running running = {.plan = plan, .spec = spec, .cancel = cancel, .pidfd = -1, .report_fd = -1, .output_fd = -1};
-    Error *error = run_child(plan, &running, out);
-    fd_close(&running.pidfd);
-    fd_close(&running.report_fd);
-    fd_close(&running.output_fd);
+    Running running;
+    Error *error = start(plan, spec, &running);
+    if (!error)
+        error = finish(&running, cancel, out);
+    close_running(&running);
     return error;
 }
 
@@ -474,4 +489,138 @@ int sandbox_exit_code(const SandboxResult *result) {
         break;
     }
     return 1;
+}
+
+// ---- in two halves ----
+
+struct SandboxStart {
+    Arena *arena;
+    Plan plan;
+    Running running;
+    int layers_write;
+    char *shared; // with the child, at the same address
+};
+
+enum { SHARED_SIZE = 1024 * 1024 };
+
+Error *sandbox_begin(const SandboxSpec *spec, SandboxStart **out) {
+    Arena *arena = arena_new(0);
+    SandboxStart *made = arena_zalloc(arena, sizeof *made);
+    made->arena = arena;
+    made->layers_write = -1;
+    made->running = (Running){.pidfd = -1, .report_fd = -1, .output_fd = -1};
+    int layers_read = -1, idmap_fd = -1;
+    Error *error = plan_make_early(arena, spec, &made->plan);
+    // Stores belong to whoever runs us; one that does not is for sandbox_run.
+    if (!error && made->plan.identity.mode == HOST_ROOT)
+        error = idmap_userns(geteuid(), getegid(), made->plan.identity, &idmap_fd);
+    int ends[2] = {-1, -1}; // a socket rather than a pipe: writing to a child that is gone must not end us
+    if (!error && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        error = error_sys(errno, "cannot make a socket");
+    layers_read = ends[0];
+    made->layers_write = ends[1];
+    made->shared = mmap(NULL, SHARED_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (!error && made->shared == MAP_FAILED)
+        error = error_sys(errno, "cannot map memory");
+    if (!error) {
+        plan_keep(&made->plan, idmap_fd);
+        made->plan.layers_fd = layers_read;
+        made->plan.layers = (const PlanLayers *)made->shared;
+        error = start(&made->plan, spec, &made->running);
+    }
+    fd_close(&layers_read);
+    if (error)
+        sandbox_abandon(made);
+    else
+        *out = made;
+    return error;
+}
+
+// Memory that both sides see, handed out once.
+typedef struct Room {
+    char *at;
+    size_t left;
+    bool full;
+} Room;
+
+static void *room_copy(Room *room, const void *bytes, size_t len) {
+    size_t step = (len + 15) & ~(size_t)15;
+    if (step > room->left) {
+        room->full = true;
+        return NULL;
+    }
+    void *to = room->at;
+    if (len)
+        memcpy(to, bytes, len);
+    room->at += step;
+    room->left -= step;
+    return to;
+}
+
+static const char *room_text(Room *room, const char *text) {
+    return room_copy(room, text, strlen(text) + 1);
+}
+
+// False when the child could not use them: too long, or owned by somebody that it brought no map for.
+static bool share_layers(SandboxStart *begun, const PlanLayers *layers) {
+    Room room = {begun->shared + sizeof(PlanLayers), SHARED_SIZE - sizeof(PlanLayers), false};
+    PlanLayers shared = *layers;
+    PlanSource *stores = room_copy(&room, layers->stores, layers->store_count * sizeof *stores);
+    PlanLayer *items = room_copy(&room, layers->layers, layers->layer_count * sizeof *items);
+    const char **links = room_copy(&room, layers->old_links, layers->layer_count * 2 * sizeof *links);
+    for (size_t i = 0; !room.full && i < layers->store_count; i++) {
+        bool kept = stores[i].idmap_fd < 0;
+        for (size_t k = 0; k < begun->plan.keep_count; k++)
+            kept |= begun->plan.keep[k] == stores[i].idmap_fd;
+        room.full |= !kept;
+        stores[i].path = room_text(&room, stores[i].path);
+    }
+    for (size_t i = 0; !room.full && i < layers->layer_count; i++) {
+        items[i].path = room_text(&room, items[i].path);
+        links[2 * i] = room_text(&room, links[2 * i]);
+        links[2 * i + 1] = room_text(&room, links[2 * i + 1]);
+    }
+    shared.stores = stores;
+    shared.layers = items;
+    shared.old_links = links;
+    shared.old_options = room_text(&room, layers->old_options);
+    memcpy(begun->shared, &shared, sizeof shared);
+    return !room.full;
+}
+
+Error *sandbox_finish(SandboxStart *begun, const SandboxLayer *layers, size_t count, Cancel *cancel,
+                      SandboxResult *out) {
+    const PlanLayers *planned;
+    *out = (SandboxResult){0};
+    Error *error = cancel_check(cancel);
+    if (!error)
+        error = plan_make_layers(begun->arena, begun->plan.identity, layers, count, &planned);
+    if (!error && !share_layers(begun, planned)) {
+        SandboxSpec spec = *begun->running.spec;
+        spec.layers = layers;
+        spec.layer_count = count;
+        error = sandbox_run(&spec, cancel, out);
+    } else if (!error) {
+        // Where the child has ended already, its report says why.
+        ssize_t sent = send(begun->layers_write, "g", 1, MSG_NOSIGNAL);
+        (void)sent;
+        error = finish(&begun->running, cancel, out);
+        begun->running.has_report = true; // it is over
+    }
+    sandbox_abandon(begun);
+    return error;
+}
+
+void sandbox_abandon(SandboxStart *begun) {
+    if (!begun)
+        return;
+    fd_close(&begun->layers_write);
+    if (begun->running.pidfd >= 0 && !begun->running.has_report) {
+        syscall(SYS_pidfd_send_signal, begun->running.pidfd, SIGKILL, NULL, 0);
+        reap(begun->running.pidfd, 0, NULL);
+    }
+    close_running(&begun->running);
+    if (begun->shared && begun->shared != MAP_FAILED)
+        munmap(begun->shared, SHARED_SIZE);
+    arena_free(begun->arena);
 }

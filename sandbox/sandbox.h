@@ -42,7 +42,7 @@ typedef struct SandboxMount {
     bool read_only;
     bool may_exec;
     mode_t mode;         // tmpfs
-    uint64_t size_bytes; // tmpfs; 0: the default
+    uint64_t size_bytes; // tmpfs; 0: one size for all of a box that say so, of docs/sandbox.md
     const char *const *dirs; // tmpfs: names of directories made in it, mode 0755, parents first; NULL-terminated, or NULL
 } SandboxMount;
 
@@ -113,6 +113,15 @@ typedef struct SandboxResult {
 // nothing and is reaped by a later call. An error means that a wall could not be raised
 // (ERROR_SANDBOX with what to do) or that the program could not be executed (ERROR_NOT_FOUND, ERROR_DENIED).
 MUST_CHECK Error *sandbox_run(const SandboxSpec *spec, Cancel *cancel, SandboxResult *out);
+// The same in two halves, for a caller that knows everything but the layers and still has to find those: all that needs
+// no layer is done meanwhile, in the child. The layers of spec are ignored; spec must outlive the second half.
+typedef struct SandboxStart SandboxStart;
+MUST_CHECK Error *sandbox_begin(const SandboxSpec *spec, SandboxStart **out);
+// Runs it to its end, as sandbox_run does, and frees `begun`, also after an error.
+MUST_CHECK Error *sandbox_finish(SandboxStart *begun, const SandboxLayer *layers, size_t count, Cancel *cancel,
+                                 SandboxResult *out);
+void sandbox_abandon(SandboxStart *begun); // it was not needed after all; NULL is fine
+
 // The host's ids that the processes of a box have: what a private copy must belong to that they are to write. An
 // ordinary user's own; a fixed unprivileged pair when run by the host's root.
 MUST_CHECK Error *sandbox_owner(uid_t *uid_out, gid_t *gid_out);

@@ -153,9 +153,9 @@ static void print_mounts(Buf *out) {
                       "| `/` | overlay of the skeleton over the spec's layers; the skeleton alone where there are none "
                       "| ro, nosuid, nodev |\n"
                       "| `/proc` | a fresh proc, hidepid=invisible | nosuid, nodev, noexec |\n");
-    buf_printf(out, "| `/dev/shm` | tmpfs, mode 1777, %llu MiB | nosuid, nodev, noexec |\n",
-               (unsigned long long)(TABLE_SHM_BYTES >> 20));
-    buf_add_cstr(out, "| `/dev/pts` | devpts, ptmxmode=0666, mode=0620 | nosuid, noexec |\n");
+    buf_add_cstr(out, "| `/dev` | its names of the skeleton | ro, nosuid, nodev, noexec |\n"
+                      "| `/dev/shm` | tmpfs, mode 1777 | nosuid, nodev, noexec |\n"
+                      "| `/dev/pts` | devpts, ptmxmode=0666, mode=0620 | nosuid, noexec |\n");
     for (size_t i = 0; i < table_device_count; i++)
         buf_printf(out, "| `/dev/%s` | the host's device %u:%u, checked by number | ro, nosuid, noexec |\n",
                    table_devices[i].name, table_devices[i].major, table_devices[i].minor);
@@ -163,7 +163,8 @@ static void print_mounts(Buf *out) {
         buf_printf(out, "| `/proc/%s` | %s: %s | ro, nosuid, nodev, noexec |\n", table_masks[i].name,
                    table_masks[i].directory ? "an empty directory" : "an empty file", table_masks[i].why);
     buf_printf(out,
-               "| a spec's tmpfs | by default %llu GiB, %d inodes | nosuid, nodev; noexec unless the spec says exec |\n"
+               "| a spec's tmpfs | without a size of its own it has a part in the box's %llu GiB and %d inodes, as `/dev/shm` "
+               "has | nosuid, nodev; noexec unless the spec says exec |\n"
                "| a spec's bind | the directory or file of a descriptor | nosuid, nodev; ro, noexec as the spec says |\n",
                (unsigned long long)(TABLE_TMPFS_DEFAULT_BYTES >> 30), TABLE_TMPFS_INODES);
 }

@@ -43,7 +43,6 @@ extern const SkeletonEntry table_own_skeleton[];
 extern const size_t table_own_skeleton_count;
 
 #define TABLE_TMPFS_DEFAULT_BYTES (UINT64_C(2) << 30)
-#define TABLE_SHM_BYTES (UINT64_C(512) << 20)
 #define TABLE_TMPFS_INODES 1048576
 #define TABLE_PROCESSES UINT64_C(4096)
 #define TABLE_OPEN_FILES UINT64_C(4096)

@@ -605,6 +605,7 @@ static void S21_the_environment_is_the_specs(void) {
 static const char *const golden_mounts[] = {
     "/ ro,nosuid,nodev,relatime",
     "/build rw,nosuid,nodev,relatime",
+    "/dev ro,nosuid,nodev,noexec,relatime",
     "/dev/full ro,nosuid,noexec,relatime",
     "/dev/null ro,nosuid,noexec,relatime",
     "/dev/pts rw,nosuid,noexec,relatime",

@@ -107,7 +107,7 @@ static void a_plan_reads_line_by_line(void **state) {
                                          "dir /etc mode 0755\n"
                                          "link /bin -> usr/bin\n"
                                          "file /etc/hosts mode 0444, 20 bytes\n"
-                                         "mount /tmp tmpfs, writable, mode 1777, 2147483648 bytes\n"
+                                         "mount /tmp tmpfs, writable, mode 1777\n"
                                          "mount /build bind, read-only, noexec, from /\n"
                                          "limit seconds in all 60\n"
                                          "limit processes 4096\n"
