@@ -144,13 +144,13 @@ Error *cmd_list(Globals *globals, int argc, char **argv, int *exit_out) {
     TRY(session_open(globals, &session));
     Listed listed = {0};
     TRY(resolve_all(&session, globals->arena, &listed));
-    AUTO_RESOLUTION Resolution *resolution = listed.resolution;
     AUTO_BUF Buf out;
     buf_init(&out, BUF_NO_LIMIT);
     if (globals->json)
         list_json(&listed, &out);
     else
         list_text(&listed, &out);
+    resolution_free(listed.resolution);
     fwrite(out.ptr, 1, out.len, stdout);
     *exit_out = EXIT_OK;
     return NULL;

@@ -107,8 +107,8 @@ static void reads_every_field(void **state) {
         "license_spdx=[\"MIT\",\"ISC\"]",
         "needed_for_internet={}",
         "redistributable=false",
-        "source_provenance={\"category\":\"GithubRepo\",\"owner\":\"o\",\"releases\":{\"arg\":{},"
-        "\"tag\":\"TagBased\"},\"repo\":\"r\"}",
+        ("source_provenance={\"category\":\"GithubRepo\",\"owner\":\"o\",\"releases\":{\"arg\":{},"
+        "\"tag\":\"TagBased\"},\"repo\":\"r\"}"),
         "upstream_version=\"1\""};
     assert_int_equal(p->attr_count, ARRAY_LEN(attrs));
     for (size_t i = 0; i < p->attr_count; i++)
