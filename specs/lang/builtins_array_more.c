@@ -1,6 +1,8 @@
 // The rest of std.array: sorting, grouping, and what compares elements.
 #include "specs/lang/builtins.h"
 
+#include <stdlib.h>
+
 typedef struct Sort {
     Lang *lang;
     Value *function;
@@ -149,35 +151,43 @@ static Error *array_chunk(Lang *lang, Value **args, Value **out) {
     return NULL;
 }
 
-static Error *key_names(Lang *lang, Value **args, Symbol *keys) {
+typedef struct KeyedItem {
+    Symbol key;
+    size_t index;
+} KeyedItem;
+
+static int compare_keyed(const void *a, const void *b) {
+    const KeyedItem *left = a, *right = b;
+    if (left->key != right->key)
+        return left->key < right->key ? -1 : 1;
+    return left->index < right->index ? -1 : left->index > right->index;
+}
+
+static Error *read_keys(Lang *lang, Value **args, KeyedItem *items) {
     for (size_t i = 0; i < args[1]->array.count; i++) {
         Value *key = NULL;
         TRY(call1(lang, args[0], args[1]->array.items[i], &key));
         if (key->kind != VALUE_STRING)
             return caller_error(lang, "the function must return a String, not %s", value_kind_name(key));
-        keys[i] = symbol_intern(lang->symbols, key->string);
+        items[i] = (KeyedItem){symbol_intern(lang->symbols, key->string), i};
     }
     return NULL;
 }
 
 static Error *array_group(Lang *lang, Value **args, Value **out) {
     size_t count = args[1]->array.count;
-    TRY(lang_reserve(lang, count, sizeof(Symbol) + sizeof(Field) + sizeof(Value *), lang->site));
-    Symbol *keys = ARENA_ARRAY(lang->arena, Symbol, count ? count : 1);
-    TRY(key_names(lang, args, keys));
+    Value **items = NULL;
+    TRY(lang_reserve(lang, count, sizeof(KeyedItem) + sizeof(Field) + sizeof(Value *), lang->site));
+    TRY(new_items(lang, count, &items));
+    KeyedItem *keyed = ARENA_ARRAY(lang->arena, KeyedItem, count ? count : 1);
+    TRY(read_keys(lang, args, keyed));
+    qsort(keyed, count, sizeof *keyed, compare_keyed);
     Record *groups = record_new(lang, (uint32_t)count);
     groups->count = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (record_find(groups, keys[i]))
-            continue;
-        size_t members = 0;
-        Value **items = NULL;
-        TRY(new_items(lang, count - i, &items));
-        for (size_t k = i; k < count; k++)
-            if (keys[k] == keys[i])
-                items[members++] = args[1]->array.items[k];
-        record_add(groups, keys[i], value_array(lang, items, members, NULL));
-        record_sort(groups);
+    for (size_t from = 0, to; from < count; from = to) {
+        for (to = from; to < count && keyed[to].key == keyed[from].key; to++)
+            items[to] = args[1]->array.items[keyed[to].index];
+        record_add(groups, keyed[from].key, value_array(lang, items + from, to - from, NULL));
     }
     *out = value_record(lang, groups, NULL);
     return NULL;

@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-enum { REGEX_MAX_BYTES = 64 * 1024, REGEX_MATCH_LIMIT = 2000000, REGEX_HEAP_KIB = 32 * 1024, REGEX_DEPTH_LIMIT = 10000 };
+enum { REGEX_STEPS = 500, REGEX_MAX_BYTES = 64 * 1024, REGEX_MATCH_LIMIT = 1000000, REGEX_HEAP_KIB = 32 * 1024, REGEX_DEPTH_LIMIT = 10000 };
 
 typedef struct Regex {
     pcre2_code *code;
@@ -106,6 +106,7 @@ static Error *compile(Lang *lang, Str pattern, Regex **out) {
 
 // Number of groups with the whole, or 0 for no match. The places are in the match data of regex.
 static Error *match_once(Lang *lang, Regex *regex, Str text, size_t start, int *groups_out) {
+    lang->steps += REGEX_STEPS;
     uint32_t options = start ? PCRE2_NO_UTF_CHECK : 0;
     int n = pcre2_match(regex->code, (PCRE2_SPTR)(text.ptr ? text.ptr : ""), text.len, start, options, regex->match,
                         regex_cache(lang)->context);

@@ -1,5 +1,5 @@
 // The rules of UAX 29 that matter for text in specs: CR LF, Hangul syllables, combining marks, joiners, flags, emoji
-// sequences. A text's borders are found from its start, except after a code point below U+0300, which always ends one.
+// sequences. Looking for a border goes back to a code point that surely begins a cluster.
 #include "specs/lang/grapheme.h"
 #include "base/utf8.h"
 
@@ -92,16 +92,27 @@ size_t grapheme_end(Str text, size_t at) {
     return at;
 }
 
+enum { CLUSTER_MAX = 64 }; // code points to look back: no cluster that means anything is longer
+
+static bool may_join(uint32_t c) {
+    return is_mark(c) || is_flag(c) || is_pictograph(c) || hangul(c) != HANGUL_NONE || c == '\n';
+}
+
 bool grapheme_border(Str text, size_t at) {
     if (at == 0 || at >= text.len)
         return true;
     if (((unsigned char)text.ptr[at] & 0xc0) == 0x80)
         return false;
     size_t start = at;
-    while (start > 0 && ((unsigned char)text.ptr[start - 1] >= 0x80 || text.ptr[start - 1] == '\r'))
-        start--;
-    if (start > 0)
-        start--;
+    for (int i = 0; i < CLUSTER_MAX && start > 0; i++) {
+        uint32_t c = 0;
+        do
+            start--;
+        while (start > 0 && ((unsigned char)text.ptr[start] & 0xc0) == 0x80);
+        (void)grapheme_decode(text, start, &c);
+        if (!may_join(c)) // a cluster begins here for certain
+            break;
+    }
     while (start < at)
         start = grapheme_end(text, start);
     return start == at;

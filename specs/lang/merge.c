@@ -248,9 +248,10 @@ static uint32_t count_union(const Record *a, const Record *b) {
     return count + (a->count - i) + (b->count - k);
 }
 
-static void forward_frames(Merge *m, const Record *from) {
+static Error *forward_frames(Merge *m, const Record *from) {
     for (uint32_t i = 0; i < from->frame_count; i++) {
         Frame *frame = from->frames[i];
+        TRY(charge_step(m->lang, m->site));
         if (frame->forward)
             continue;
         Frame *copy = frame_new(m->lang, frame->parent, frame->record->frame_size);
@@ -258,6 +259,7 @@ static void forward_frames(Merge *m, const Record *from) {
         frame->forward = copy;
         m->result->frames[m->result->frame_count++] = copy;
     }
+    return NULL;
 }
 
 static void end_forward(const Record *from) {
@@ -295,7 +297,9 @@ static Error *join_fields(Merge *m) {
 
 static Error *merge_records(Lang *lang, const Record *a, const Record *b, const Label *label, const AstNode *site,
                             Record **out) {
-    Record *result = record_new(lang, count_union(a, b));
+    uint32_t count = count_union(a, b);
+    TRY(lang_reserve(lang, count, sizeof(Field), site));
+    Record *result = record_new(lang, count);
     Merge m = {lang, a, b, result, label, site};
     result->open = a->open || b->open;
     result->frozen = a->frozen || b->frozen;
@@ -305,9 +309,11 @@ static Error *merge_records(Lang *lang, const Record *a, const Record *b, const 
         result->kept = b;
     }
     result->frames = ARENA_ARRAY(lang->arena, Frame *, a->frame_count + b->frame_count + 1);
-    forward_frames(&m, a);
-    forward_frames(&m, b);
-    Error *error = join_fields(&m);
+    Error *error = forward_frames(&m, a);
+    if (!error)
+        error = forward_frames(&m, b);
+    if (!error)
+        error = join_fields(&m);
     if (!error)
         fill_slots(&m);
     end_forward(a);

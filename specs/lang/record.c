@@ -67,24 +67,35 @@ static Error *already_there(Lang *lang, Symbol name, const AstNode *site) {
     return eval_error(lang, site, "the record already has a field `%.*s`", STR_ARG(name_text(lang, name)));
 }
 
-// Dynamic names are computed when all static fields are in place, and become fields in order.
+static int compare_fields(const void *a, const void *b) {
+    Symbol left = ((const Field *)a)->name, right = ((const Field *)b)->name;
+    return left < right ? -1 : left > right;
+}
+
+// Dynamic names are computed when all static fields are in place, then all become fields at once.
 static Error *add_dynamic(Lang *lang, Record *record, const AstRecord *literal, Frame *frame) {
-    uint32_t total = literal->count;
-    for (uint32_t i = literal->static_count; i < total; i++) {
+    uint32_t first = literal->static_count, total = literal->count;
+    Symbol *names = ARENA_ARRAY(lang->arena, Symbol, total - first);
+    for (uint32_t i = first; i < total; i++) {
         const AstField *definition = &literal->fields[i];
         Value *name = NULL;
         TRY(eval(lang, definition->dynamic_name, frame, &name));
         if (name->kind != VALUE_STRING)
             return eval_error(lang, definition->dynamic_name, "the name of a field must be a String, this is %s",
                               value_kind_name(name));
-        Symbol symbol = symbol_intern(lang->symbols, name->string);
-        if (record_find(record, symbol))
-            return already_there(lang, symbol, definition->dynamic_name);
-        Field *field = &record->fields[record->count++];
-        field->name = symbol;
-        set_field(lang, field, definition, frame);
-        record_sort(record);
+        names[i - first] = symbol_intern(lang->symbols, name->string);
     }
+    for (uint32_t i = first; i < total; i++) {
+        record->fields[i].name = names[i - first];
+        set_field(lang, &record->fields[i], &literal->fields[i], frame);
+    }
+    record->count = total;
+    qsort(record->fields, total, sizeof(Field), compare_fields);
+    for (uint32_t i = 1; i < total; i++)
+        if (record->fields[i].name == record->fields[i - 1].name) {
+            const AstField *a = record->fields[i].definition, *b = record->fields[i - 1].definition;
+            return already_there(lang, record->fields[i].name, (a > b ? a : b)->dynamic_name);
+        }
     return NULL;
 }
 
@@ -96,8 +107,12 @@ static void fill_slots(Lang *lang, Record *record, const AstRecord *literal, Fra
         }
 }
 
+enum { RECORD_LARGE = 64 }; // more fields are checked against the budget before they are made
+
 Error *eval_record(Lang *lang, const AstNode *node, Frame *frame, Value **out) {
     const AstRecord *literal = node->record;
+    if (literal->count > RECORD_LARGE)
+        TRY(lang_reserve(lang, literal->count, sizeof(Field) + sizeof(Value), node));
     Record *record = record_new(lang, literal->count);
     record->literal = node;
     record->open = literal->open;
@@ -216,11 +231,6 @@ Error *record_get(Lang *lang, const Value *value, Symbol name, const AstNode *si
 }
 
 // ---- making other records ----
-
-static int compare_fields(const void *a, const void *b) {
-    Symbol left = ((const Field *)a)->name, right = ((const Field *)b)->name;
-    return left < right ? -1 : left > right;
-}
 
 void record_sort(Record *record) {
     uint32_t i = record->count;
