@@ -104,10 +104,15 @@ static void print_summary(const Build *build, uint64_t began_ns, uint64_t now, A
     AUTO_BUF Buf out;
     buf_init(&out, BUF_NO_LIMIT);
     const ScheduleResult *result = &build->result;
-    buf_printf(&out, "made %zu of %zu packages in ", result->made,
-               result->made + result->failed + result->skipped + result->stopped);
+    size_t found = 0, wanted = result->made + result->failed + result->skipped + result->stopped;
+    for (StepIndex i = 0; i < result->count; i++)
+        found += result->steps[i].outcome == OUTCOME_PRESENT && result->steps[i].report.total_ns > 0;
+    if (wanted || !found)
+        buf_printf(&out, "made %zu of %zu packages in ", result->made, wanted);
+    else
+        buf_printf(&out, "found %zu packages that another run made meanwhile, in ", found);
     progress_add_time(&out, now - began_ns);
-    buf_add_cstr(&out, ":\n");
+    buf_add_cstr(&out, "\n");
     print_present(result, build->plan, &out);
     for (StepIndex i = 0; i < result->count; i++)
         print_step(build, i, arena, &out);
