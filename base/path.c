@@ -7,8 +7,14 @@ Str path_join(Arena *arena, Str a, Str b) {
         return arena_str(arena, b);
     if (b.len == 0)
         return arena_str(arena, a);
-    const char *sep = a.ptr[a.len - 1] == '/' ? "" : "/";
-    return arena_printf(arena, "%.*s%s%.*s", STR_ARG(a), sep, STR_ARG(b));
+    size_t gap = a.ptr[a.len - 1] != '/';
+    char *text = arena_alloc(arena, a.len + gap + b.len + 1);
+    memcpy(text, a.ptr, a.len);
+    if (gap)
+        text[a.len] = '/';
+    memcpy(text + a.len + gap, b.ptr, b.len);
+    text[a.len + gap + b.len] = '\0';
+    return (Str){text, a.len + gap + b.len};
 }
 
 Str path_clean(Arena *arena, Str path) {
