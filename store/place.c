@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <sys/vfs.h>
@@ -98,6 +99,18 @@ static void owner_name(uid_t uid, char *out, size_t size) {
         snprintf(out, size, "user %u", (unsigned)uid);
 }
 
+// Where every user has a group of their own name (Debian's and Ubuntu's user private groups, whose umask is 002), it is
+// as good as the user when nobody else was put into it.
+static bool group_is_private(gid_t gid, uid_t owner) {
+    char user_bytes[4096], group_bytes[4096];
+    struct passwd user, *found_user = NULL;
+    struct group group, *found_group = NULL;
+    if (getpwuid_r(owner, &user, user_bytes, sizeof user_bytes, &found_user) != 0 || !found_user ||
+        getgrgid_r(gid, &group, group_bytes, sizeof group_bytes, &found_group) != 0 || !found_group)
+        return false;
+    return user.pw_gid == gid && strcmp(user.pw_name, group.gr_name) == 0 && !group.gr_mem[0];
+}
+
 // In a user namespace that does not map the owner of a directory, that owner shows as the overflow id: it is somebody
 // outside, who for "/" and the like is the host's root. Only there is the id no user's.
 static bool owner_is_outside(uid_t uid) {
@@ -135,7 +148,8 @@ static Error *check_directory(const char *path, const char *store, const struct 
     if (!is_ours)
         return owned_by_another(path, store, st->st_uid);
     // A group of root's is as good as root. The sticky bit keeps others from renaming what is ours.
-    bool others = (st->st_mode & S_IWOTH) || ((st->st_mode & S_IWGRP) && st->st_gid != 0);
+    bool group = (st->st_mode & S_IWGRP) && st->st_gid != 0 && !group_is_private(st->st_gid, st->st_uid);
+    bool others = group || (st->st_mode & S_IWOTH);
     if (!others || (!is_store && (st->st_mode & S_ISVTX)))
         return NULL;
     Error *error = error_new(ERROR_DENIED, "the store %s cannot be used: others may write to %s (mode %04o)", store,

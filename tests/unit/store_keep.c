@@ -4,7 +4,9 @@
 #include "base/cancel.h"
 #include "store/internal.h"
 
+#include <grp.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <signal.h>
 #include <sys/file.h>
 
@@ -49,12 +51,23 @@ static void refuses_a_place_that_others_may_write_to(void **state) {
     assert_fails(fixture, try_open(fixture, "open/inner/store"), ERROR_DENIED,
                  "the store @/open/inner/store cannot be used: others may write to @/open/inner/store (mode 1777)\n"
                  "hint: chmod go-w @/open/inner/store");
-    if (geteuid() != 0) {
-        assert_int_equal(fchmodat(fixture->dirfd, "open/inner/store", 0770, 0), 0);
-        assert_fails(fixture, try_open(fixture, "open/inner/store"), ERROR_DENIED,
-                     "the store @/open/inner/store cannot be used: others may write to @/open/inner/store (mode 0770)\n"
-                     "hint: chmod go-w @/open/inner/store");
-    }
+}
+
+// The group of a user's own name is the user; any other may have members.
+static void a_private_group_may_write(void **state) {
+    const Fixture *fixture = *state;
+    ok(try_open(fixture, "grouped"));
+    assert_int_equal(fchmodat(fixture->dirfd, "grouped", 0770, 0), 0);
+    const struct passwd *user = getpwuid(geteuid());
+    const struct group *group = user ? getgrgid(getegid()) : NULL;
+    if (geteuid() == 0 || (group && strcmp(user->pw_name, group->gr_name) == 0 && !group->gr_mem[0]))
+        ok(try_open(fixture, "grouped"));
+    if (geteuid() == 0)
+        assert_int_equal(fchownat(fixture->dirfd, "grouped", 0, 65534, 0), 0);
+    if (geteuid() == 0 || (group && strcmp(user->pw_name, group->gr_name) != 0))
+        assert_fails(fixture, try_open(fixture, "grouped"), ERROR_DENIED,
+                     "the store @/grouped cannot be used: others may write to @/grouped (mode 0770)\n"
+                     "hint: chmod go-w @/grouped");
 }
 
 static void refuses_another_users_place(void **state) {
@@ -656,6 +669,7 @@ static void gc_leaves_a_store_in_use_alone(void **state) {
 static const struct CMUnitTest store_keep[] = {
     STORE_TEST(is_made_private),
     STORE_TEST(refuses_a_place_that_others_may_write_to),
+    STORE_TEST(a_private_group_may_write),
     STORE_TEST(refuses_another_users_place),
     STORE_TEST(refuses_what_is_no_store),
     cmocka_unit_test(knows_network_file_systems),
