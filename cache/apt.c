@@ -1,5 +1,5 @@
-// A small reader of apt's two source formats, for one question: where does this host get Debian from. It is a hint about
-// which server is near, never a statement about bytes: those are pinned.
+// A small reader of apt's two source formats, for one question: where does this host get Debian from. It is a hint
+// about which server is near, never a statement about bytes: those are pinned.
 #include "cache/apt.h"
 
 #include "base/fd.h"
@@ -37,14 +37,23 @@ static bool add_once(Arena *arena, AptBases *out, Str text) {
     return true;
 }
 
+static bool is_text(Str s) {
+    for (size_t i = 0; i < s.len; i++)
+        if ((unsigned char)s.ptr[i] <= 0x20 || (unsigned char)s.ptr[i] >= 0x7f)
+            return false;
+    return true;
+}
+
 static void take_uri(Arena *arena, Str uri, Str name, AptBases *out, AptBases *lists) {
+    if (!is_text(uri))
+        return;
     static const char *const list_prefixes[] = {"mirror+file://", "mirror+file:"};
     for (size_t i = 0; lists && i < ARRAY_LEN(list_prefixes); i++) {
         Str prefix = str_from(list_prefixes[i]);
         if (!str_starts_with(uri, prefix))
             continue;
         Str path = str_slice(uri, prefix.len, uri.len);
-        if (path.len && path.ptr[0] == '/' && str_find_byte(path, '\0') < 0)
+        if (path.len && path.ptr[0] == '/')
             add_once(arena, lists, path);
         return;
     }
@@ -55,9 +64,10 @@ static void take_uri(Arena *arena, Str uri, Str name, AptBases *out, AptBases *l
         uri.len--;
     if (str_ends_with(uri, name) && uri.len > name.len && uri.ptr[uri.len - name.len - 1] == '/')
         // apt also writes file:/path
-        add_once(arena, out, str_starts_with(uri, STR("file:/")) && !str_starts_with(uri, STR("file://"))
-                                 ? arena_printf(arena, "file://%.*s", STR_ARG(str_slice(uri, 5, uri.len)))
-                                 : uri);
+        add_once(arena, out,
+                 str_starts_with(uri, STR("file:/")) && !str_starts_with(uri, STR("file://"))
+                     ? arena_printf(arena, "file://%.*s", STR_ARG(str_slice(uri, 5, uri.len)))
+                     : uri);
 }
 
 void apt_parse_list(Arena *arena, Str text, Str name, AptBases *out, AptBases *lists) {

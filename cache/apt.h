@@ -9,8 +9,9 @@
 typedef VEC(Str) AptBases;
 
 // Appends to `out` the URIs in one file's text whose path ends in "/" + name, once each, in order; http, https and file
-// alone, and none of an entry that is switched off. Lines that are not understood are passed over: apt is who complains.
-// URIs that name a list of mirrors (mirror+file:/PATH) go to `lists` (may be NULL) as paths. Strings live in the arena.
+// alone, and none of an entry that is switched off. Lines that are not understood are passed over: apt is who
+// complains. URIs that name a list of mirrors (mirror+file:/PATH) go to `lists` (may be NULL) as paths. Strings live in
+// the arena.
 void apt_parse_list(Arena *arena, Str text, Str name, AptBases *out, AptBases *lists);    // *.list, one-line style
 void apt_parse_sources(Arena *arena, Str text, Str name, AptBases *out, AptBases *lists); // *.sources, deb822 style
 // A list of mirrors: one URI at the beginning of each line.

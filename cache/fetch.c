@@ -44,7 +44,8 @@ static void note_failure(Fetch *fetch, Str shown, Error *error) {
         buf_add_cstr(&fetch->failures, "; ");
     buf_printf(&fetch->failures, "%.*s: %s", STR_ARG(shown), buf_cstr(&text));
     ErrorKind kind = error_kind(error);
-    if (fetch->failure_count == 0 || kind == ERROR_MISMATCH || (fetch->kind == ERROR_NOT_FOUND && kind != ERROR_NOT_FOUND))
+    if (fetch->failure_count == 0 || kind == ERROR_MISMATCH ||
+        (fetch->kind == ERROR_NOT_FOUND && kind != ERROR_NOT_FOUND))
         fetch->kind = fetch->kind == ERROR_MISMATCH ? ERROR_MISMATCH : kind;
     fetch->failure_count++;
     if (!fetch->hint && error_get_hint(error))
@@ -91,8 +92,9 @@ static Error *expand_mirror(Fetch *fetch, const Url *url) {
         return NULL;
     Error *error = error_new(ERROR_NOT_FOUND, "no mirror named \"%.*s\" is declared%s", STR_ARG(url->mirror),
                              debian ? ", and this host's apt sources name none either" : "");
-    return error_hint(error, "declare it in the layer's minimal.toml or in ~/.config/minimal/config.toml: "
-                             "[mirrors] %.*s = [\"https://HOST/PATH\"]",
+    return error_hint(error,
+                      "declare it in the layer's minimal.toml or in ~/.config/minimal/config.toml: "
+                      "[mirrors] %.*s = [\"https://HOST/PATH\"]",
                       STR_ARG(url->mirror));
 }
 
@@ -233,9 +235,9 @@ static Error *try_urls(Fetch *fetch, bool *done_out) {
 static Error *no_url_worked(Fetch *fetch) {
     HashHex hex = hash_hex(fetch->request->sha256);
     if (fetch->skipped.ptr) {
-        Error *error = error_new(ERROR_NOT_FOUND, "%.*s (sha256 %s) is not in the store, and --offline forbids to fetch it%s%s",
-                                 STR_ARG(fetch->skipped), hex.text, fetch->failure_count ? "; " : "",
-                                 buf_cstr(&fetch->failures));
+        Error *error =
+            error_new(ERROR_NOT_FOUND, "%.*s (sha256 %s) is not in the store, and --offline forbids to fetch it%s%s",
+                      STR_ARG(fetch->skipped), hex.text, fetch->failure_count ? "; " : "", buf_cstr(&fetch->failures));
         return error_hint(error, "run once without --offline, or hand the file in: minimal cache add FILE");
     }
     if (fetch->failure_count == 0)

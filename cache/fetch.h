@@ -26,13 +26,13 @@ typedef struct FetchOptions {
     const FetchMirror *mirrors;
     size_t mirror_count;
     bool offline;
-    const char *worker_path; // NULL: beside the running program (../libexec/minimal/minimal-worker, or the build dir)
-    const char *proxy;       // NULL: none, whatever the environment says
-    uint32_t attempts;       // per URL; 0: 4
+    const char *worker_path;  // NULL: beside the running program (../libexec/minimal/minimal-worker, or the build dir)
+    const char *proxy;        // NULL: none, whatever the environment says
+    uint32_t attempts;        // per URL; 0: 4
     uint32_t stall_timeout_s; // no byte for so long ends an attempt; 0: 30
-    uint64_t size_max_bytes; // 0: 8 GiB
-    const char *ca_file;     // certificates that servers are verified against; NULL: the system's
-    const char *apt_dir;     // for mirror://debian and debian-security; NULL: /etc/apt
+    uint64_t size_max_bytes;  // 0: 8 GiB
+    const char *ca_file;      // certificates that servers are verified against; NULL: the system's
+    const char *apt_dir;      // for mirror://debian and debian-security; NULL: /etc/apt
 } FetchOptions;
 
 typedef struct FetchRequest {
@@ -58,10 +58,10 @@ typedef struct UnpackRequest {
     Str name;       // for messages
     UnpackKind kind;
     bool has_strip_prefix;
-    Str strip_prefix; // literal leading components that every entry must have
-    int into_dirfd;   // an empty directory of ours
-    uint64_t size_max_bytes;  // of what is unpacked; 0: 8 GiB
-    uint64_t entries_max;     // 0: 1 million
+    Str strip_prefix;        // literal leading components that every entry must have
+    int into_dirfd;          // an empty directory of ours
+    uint64_t size_max_bytes; // of what is unpacked; 0: 8 GiB
+    uint64_t entries_max;    // 0: 1 million
 } UnpackRequest;
 
 typedef struct UnpackResult {

@@ -1,4 +1,5 @@
-// What minimal and minimal-worker say to each other (docs/worker.md): one request, then answers, one message per packet.
+// What minimal and minimal-worker say to each other (docs/worker.md): one request, then answers, one message per
+// packet.
 //
 // Both programs include this and nothing else of each other, so all of it is inline. A decoder never reads past the
 // message, accepts one encoding for each value, and hands out views into the message it was given.
@@ -55,8 +56,8 @@ typedef struct WorkerRequest {
 
 typedef struct WorkerAnswer {
     MessageType type;
-    uint64_t a, b; // head: offset, total; progress: done, total; done: see docs/worker.md
-    Str validator; // of head
+    uint64_t a, b;  // head: offset, total; progress: done, total; done: see docs/worker.md
+    Str validator;  // of head
     ErrorKind kind; // of failed, and what follows
     uint32_t errno_value;
     uint8_t flags;

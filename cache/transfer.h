@@ -7,8 +7,8 @@
 
 typedef struct Transfer {
     const FetchOptions *options;
-    const Url *url; // http, https or gs
-    int fd;         // O_RDWR; what it holds already is resumed
+    const Url *url;              // http, https or gs
+    int fd;                      // O_RDWR; what it holds already is resumed
     FetchProgressFn on_progress; // may be NULL
     void *context;
     Cancel *cancel; // may be NULL

@@ -25,7 +25,8 @@ Error *unpack_archive(const FetchOptions *options, const UnpackRequest *request,
         .request = &message,
         .fds = fds,
         .fd_count = ARRAY_LEN(fds),
-        .silence_s = SILENCE_FACTOR * (options && options->stall_timeout_s ? options->stall_timeout_s : STALL_DEFAULT_S),
+        .silence_s =
+            SILENCE_FACTOR * (options && options->stall_timeout_s ? options->stall_timeout_s : STALL_DEFAULT_S),
         .total_s = TOTAL_S,
         .cancel = cancel,
     };
@@ -34,9 +35,8 @@ Error *unpack_archive(const FetchOptions *options, const UnpackRequest *request,
     WorkerEnd end;
     Error *error = worker_call(&call, &end);
     if (error)
-        return error_kind(error) == ERROR_INTERRUPTED
-                   ? error
-                   : error_wrap(error, "cannot unpack %.*s", STR_ARG(request->name));
+        return error_kind(error) == ERROR_INTERRUPTED ? error
+                                                      : error_wrap(error, "cannot unpack %.*s", STR_ARG(request->name));
     *out = (UnpackResult){.entries = end.answer.a, .size_bytes = end.answer.b};
     return NULL;
 }

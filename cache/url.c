@@ -1,5 +1,5 @@
-// Text in, text out. What leaves here as `fetch` holds no byte that would end a request line or a header, and what leaves
-// as `shown` holds no secret.
+// Text in, text out. What leaves here as `fetch` holds no byte that would end a request line or a header, and what
+// leaves as `shown` holds no secret.
 #include "cache/url.h"
 
 #include "base/buf.h"
@@ -9,8 +9,7 @@ static const struct {
     const char *prefix;
     UrlScheme scheme;
 } schemes[] = {
-    {"http://", URL_HTTP},   {"https://", URL_HTTPS}, {"file://", URL_FILE},
-    {"gs://", URL_GS},       {"mirror://", URL_MIRROR},
+    {"http://", URL_HTTP}, {"https://", URL_HTTPS}, {"file://", URL_FILE}, {"gs://", URL_GS}, {"mirror://", URL_MIRROR},
 };
 
 static unsigned char lower(unsigned char c) {
@@ -182,14 +181,17 @@ Error *url_parse(Arena *arena, Str text, Url *out) {
         Str rest = str_slice(text, strlen(schemes[i].prefix), text.len);
         switch (out->scheme) {
         case URL_HTTP:
-        case URL_HTTPS: return parse_http(arena, rest, out);
-        case URL_FILE: return parse_file(arena, rest, out);
-        case URL_GS: return parse_gs(arena, rest, out);
-        case URL_MIRROR: return parse_mirror(rest, out);
+        case URL_HTTPS:
+            return parse_http(arena, rest, out);
+        case URL_FILE:
+            return parse_file(arena, rest, out);
+        case URL_GS:
+            return parse_gs(arena, rest, out);
+        case URL_MIRROR:
+            return parse_mirror(rest, out);
         }
     }
-    return error_hint(bad("its scheme is not understood"),
-                      "the schemes are https, http, file, gs and mirror");
+    return error_hint(bad("its scheme is not understood"), "the schemes are https, http, file, gs and mirror");
 }
 
 Str url_join(Arena *arena, Str base, Str path) {

@@ -1,5 +1,6 @@
-// The parent's side of the worker. Its invariant: whatever the worker does, worker_call returns after a bounded time with
-// the worker reaped, and nothing of what the worker said was used for anything but progress and the words of an error.
+// The parent's side of the worker. Its invariant: whatever the worker does, worker_call returns after a bounded time
+// with the worker reaped, and nothing of what the worker said was used for anything but progress and the words of an
+// error.
 #include "cache/worker_client.h"
 
 #include "base/fd.h"
@@ -45,8 +46,9 @@ Error *worker_find(Buf *path_out) {
         if (access(buf_cstr(path_out), X_OK) == 0)
             return NULL;
     }
-    return error_hint(error_new(ERROR_NOT_FOUND, "minimal-worker is not installed: neither %.*s/%s nor %.*s/%s is there",
-                                STR_ARG(dir), places[0], STR_ARG(dir), places[1]),
+    return error_hint(error_new(ERROR_NOT_FOUND,
+                                "minimal-worker is not installed: neither %.*s/%s nor %.*s/%s is there", STR_ARG(dir),
+                                places[0], STR_ARG(dir), places[1]),
                       "install both programs together (make install), or run the one in the build directory");
 }
 
@@ -191,8 +193,8 @@ static Error *worker_error(const WorkerAnswer *answer) {
     }
     add_harmless(&text, said);
     add_harmless(&hint, answer->hint);
-    Error *error = system ? error_sys((int)answer->errno_value, "%s", buf_cstr(&text))
-                          : error_new(kind, "%s", buf_cstr(&text));
+    Error *error =
+        system ? error_sys((int)answer->errno_value, "%s", buf_cstr(&text)) : error_new(kind, "%s", buf_cstr(&text));
     return hint.len ? error_hint(error, "%s", buf_cstr(&hint)) : error;
 }
 
@@ -292,7 +294,8 @@ static Error *death(int status) {
     if (WIFSIGNALED(status)) {
         int number = WTERMSIG(status);
         return error_new(ERROR_SYSTEM, "minimal-worker died of signal %d (%s)%s", number, strsignal(number),
-                         number == SIGXCPU || number == SIGKILL ? ": perhaps at a limit of this host or of its own" : "");
+                         number == SIGXCPU || number == SIGKILL ? ": perhaps at a limit of this host or of its own"
+                                                                : "");
     }
     return error_new(ERROR_SYSTEM, "minimal-worker ended with code %d without an answer",
                      WIFEXITED(status) ? WEXITSTATUS(status) : -1);

@@ -14,7 +14,8 @@ typedef struct WorkerCall {
     uint32_t silence_s; // without a message for so long it is killed
     uint32_t total_s;   // 0: no limit
     Cancel *cancel;     // may be NULL
-    // For each MESSAGE_HEAD and MESSAGE_PROGRESS, and four times a second besides (answer NULL). An error ends the call.
+    // For each MESSAGE_HEAD and MESSAGE_PROGRESS, and four times a second besides (answer NULL). An error ends the
+    // call.
     Error *(*on_answer)(void *context, const WorkerAnswer *answer);
     void *context;
 } WorkerCall;

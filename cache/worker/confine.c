@@ -172,15 +172,15 @@ static Error *filter_new(scmp_filter_ctx *out) {
     if (result < 0)
         return filter_error(result);
     static const int common[] = {
-        SCMP_SYS(read),           SCMP_SYS(write),         SCMP_SYS(readv),           SCMP_SYS(writev),
-        SCMP_SYS(pread64),        SCMP_SYS(pwrite64),      SCMP_SYS(lseek),           SCMP_SYS(_llseek),
-        SCMP_SYS(close),          SCMP_SYS(fstat),         SCMP_SYS(fstat64),         SCMP_SYS(newfstatat),
-        SCMP_SYS(fstatat64),      SCMP_SYS(ftruncate),     SCMP_SYS(ftruncate64),     SCMP_SYS(munmap),
-        SCMP_SYS(mremap),         SCMP_SYS(brk),           SCMP_SYS(madvise),         SCMP_SYS(futex),
-        SCMP_SYS(exit),           SCMP_SYS(exit_group),    SCMP_SYS(rt_sigaction),    SCMP_SYS(rt_sigprocmask),
-        SCMP_SYS(rt_sigreturn),   SCMP_SYS(sigaltstack),   SCMP_SYS(clock_gettime),   SCMP_SYS(clock_gettime64),
-        SCMP_SYS(gettimeofday),   SCMP_SYS(getrandom),     SCMP_SYS(getpid),          SCMP_SYS(gettid),
-        SCMP_SYS(tgkill),         SCMP_SYS(send),          SCMP_SYS(sendto),          SCMP_SYS(restart_syscall),
+        SCMP_SYS(read),         SCMP_SYS(write),       SCMP_SYS(readv),         SCMP_SYS(writev),
+        SCMP_SYS(pread64),      SCMP_SYS(pwrite64),    SCMP_SYS(lseek),         SCMP_SYS(_llseek),
+        SCMP_SYS(close),        SCMP_SYS(fstat),       SCMP_SYS(fstat64),       SCMP_SYS(newfstatat),
+        SCMP_SYS(fstatat64),    SCMP_SYS(ftruncate),   SCMP_SYS(ftruncate64),   SCMP_SYS(munmap),
+        SCMP_SYS(mremap),       SCMP_SYS(brk),         SCMP_SYS(madvise),       SCMP_SYS(futex),
+        SCMP_SYS(exit),         SCMP_SYS(exit_group),  SCMP_SYS(rt_sigaction),  SCMP_SYS(rt_sigprocmask),
+        SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack), SCMP_SYS(clock_gettime), SCMP_SYS(clock_gettime64),
+        SCMP_SYS(gettimeofday), SCMP_SYS(getrandom),   SCMP_SYS(getpid),        SCMP_SYS(gettid),
+        SCMP_SYS(tgkill),       SCMP_SYS(send),        SCMP_SYS(sendto),        SCMP_SYS(restart_syscall),
         SCMP_SYS(sched_yield),
     };
     return filter_allow(filter, common, ARRAY_LEN(common));
@@ -201,8 +201,8 @@ static Error *filter_unpack(void) {
     AUTO_FILTER scmp_filter_ctx filter = NULL;
     TRY(filter_new(&filter));
     static const int calls[] = {
-        SCMP_SYS(openat2),   SCMP_SYS(mkdirat),           SCMP_SYS(unlinkat),        SCMP_SYS(symlinkat),
-        SCMP_SYS(utimensat), SCMP_SYS(utimensat_time64),  SCMP_SYS(copy_file_range),
+        SCMP_SYS(openat2),   SCMP_SYS(mkdirat),          SCMP_SYS(unlinkat),        SCMP_SYS(symlinkat),
+        SCMP_SYS(utimensat), SCMP_SYS(utimensat_time64), SCMP_SYS(copy_file_range),
     };
     TRY(filter_allow(filter, calls, ARRAY_LEN(calls)));
     // Memory, but never memory that can be executed.
@@ -244,19 +244,19 @@ static Error *filter_fetch(void) {
     AUTO_FILTER scmp_filter_ctx filter = NULL;
     TRY(filter_new(&filter));
     static const int calls[] = {
-        SCMP_SYS(mmap),            SCMP_SYS(mmap2),         SCMP_SYS(mprotect),          SCMP_SYS(connect),
-        SCMP_SYS(bind),            SCMP_SYS(getsockname),   SCMP_SYS(getpeername),       SCMP_SYS(setsockopt),
-        SCMP_SYS(getsockopt),      SCMP_SYS(sendmsg),       SCMP_SYS(sendmmsg),          SCMP_SYS(recv),
-        SCMP_SYS(recvfrom),        SCMP_SYS(recvmsg),       SCMP_SYS(recvmmsg),          SCMP_SYS(shutdown),
-        SCMP_SYS(poll),            SCMP_SYS(ppoll),         SCMP_SYS(ppoll_time64),      SCMP_SYS(select),
-        SCMP_SYS(_newselect),      SCMP_SYS(pselect6),      SCMP_SYS(fcntl),             SCMP_SYS(fcntl64),
-        SCMP_SYS(ioctl),           SCMP_SYS(pipe2),         SCMP_SYS(eventfd2),          SCMP_SYS(set_robust_list),
-        SCMP_SYS(rseq),            SCMP_SYS(stat),          SCMP_SYS(lstat),             SCMP_SYS(access),
-        SCMP_SYS(faccessat),       SCMP_SYS(faccessat2),    SCMP_SYS(readlink),          SCMP_SYS(readlinkat),
-        SCMP_SYS(getdents64),      SCMP_SYS(nanosleep),     SCMP_SYS(clock_nanosleep),   SCMP_SYS(clock_nanosleep_time64),
-        SCMP_SYS(futex_time64),    SCMP_SYS(uname),         SCMP_SYS(sysinfo),           SCMP_SYS(sched_getaffinity),
-        SCMP_SYS(getuid),          SCMP_SYS(geteuid),       SCMP_SYS(getgid),            SCMP_SYS(getegid),
-        SCMP_SYS(arch_prctl),      SCMP_SYS(membarrier),    SCMP_SYS(statx),             SCMP_SYS(clock_getres),
+        SCMP_SYS(mmap),         SCMP_SYS(mmap2),       SCMP_SYS(mprotect),        SCMP_SYS(connect),
+        SCMP_SYS(bind),         SCMP_SYS(getsockname), SCMP_SYS(getpeername),     SCMP_SYS(setsockopt),
+        SCMP_SYS(getsockopt),   SCMP_SYS(sendmsg),     SCMP_SYS(sendmmsg),        SCMP_SYS(recv),
+        SCMP_SYS(recvfrom),     SCMP_SYS(recvmsg),     SCMP_SYS(recvmmsg),        SCMP_SYS(shutdown),
+        SCMP_SYS(poll),         SCMP_SYS(ppoll),       SCMP_SYS(ppoll_time64),    SCMP_SYS(select),
+        SCMP_SYS(_newselect),   SCMP_SYS(pselect6),    SCMP_SYS(fcntl),           SCMP_SYS(fcntl64),
+        SCMP_SYS(ioctl),        SCMP_SYS(pipe2),       SCMP_SYS(eventfd2),        SCMP_SYS(set_robust_list),
+        SCMP_SYS(rseq),         SCMP_SYS(stat),        SCMP_SYS(lstat),           SCMP_SYS(access),
+        SCMP_SYS(faccessat),    SCMP_SYS(faccessat2),  SCMP_SYS(readlink),        SCMP_SYS(readlinkat),
+        SCMP_SYS(getdents64),   SCMP_SYS(nanosleep),   SCMP_SYS(clock_nanosleep), SCMP_SYS(clock_nanosleep_time64),
+        SCMP_SYS(futex_time64), SCMP_SYS(uname),       SCMP_SYS(sysinfo),         SCMP_SYS(sched_getaffinity),
+        SCMP_SYS(getuid),       SCMP_SYS(geteuid),     SCMP_SYS(getgid),          SCMP_SYS(getegid),
+        SCMP_SYS(arch_prctl),   SCMP_SYS(membarrier),  SCMP_SYS(statx),           SCMP_SYS(clock_getres),
     };
     TRY(filter_allow(filter, calls, ARRAY_LEN(calls)));
     TRY(filter_sockets(filter));
@@ -268,9 +268,21 @@ static Error *filter_fetch(void) {
 
 static Error *confine_fetch_files(const char *ca_file) {
     static const char *const readable[] = {
-        "/etc/resolv.conf", "/etc/hosts",    "/etc/nsswitch.conf",       "/etc/host.conf", "/etc/gai.conf",
-        "/etc/services",    "/etc/protocols", "/run/systemd/resolve",     "/etc/ld.so.cache", "/etc/localtime",
-        "/lib",             "/lib64",        "/usr/lib",                 "/usr/lib64",     "/dev/urandom",
+        "/etc/resolv.conf",
+        "/etc/hosts",
+        "/etc/nsswitch.conf",
+        "/etc/host.conf",
+        "/etc/gai.conf",
+        "/etc/services",
+        "/etc/protocols",
+        "/run/systemd/resolve",
+        "/etc/ld.so.cache",
+        "/etc/localtime",
+        "/lib",
+        "/lib64",
+        "/usr/lib",
+        "/usr/lib64",
+        "/dev/urandom",
     };
     int abi = landlock_abi();
     if (abi == 0)
@@ -294,7 +306,8 @@ Error *confine_fetch(const char *ca_file, uint64_t file_size_max) {
 static Error *enter_landlock(int dirfd, int abi) {
     if (abi == 0)
         return error_new(ERROR_SANDBOX, "this kernel has no Landlock");
-    uint64_t rights = LL_WRITE_FILE | LL_READ_FILE | LL_READ_DIR | LL_REMOVE_FILE | LL_MAKE_DIR | LL_MAKE_REG | LL_MAKE_SYM;
+    uint64_t rights =
+        LL_WRITE_FILE | LL_READ_FILE | LL_READ_DIR | LL_REMOVE_FILE | LL_MAKE_DIR | LL_MAKE_REG | LL_MAKE_SYM;
     AUTO_FD int ruleset = -1;
     TRY(landlock_new(abi, &ruleset));
     TRY(landlock_allow(ruleset, dirfd, (rights | LL_TRUNCATE) & landlock_fs_rights(abi)));
@@ -314,7 +327,8 @@ static Error *enter_chroot(int dirfd) {
 Error *confine_unpack(int dirfd, uint64_t file_size_max, ConfineWall wall) {
     int abi = landlock_abi();
     TRY(limit_all(file_size_max, CPU_UNPACK_S));
-    TRY(wall == CONFINE_LANDLOCK || (wall == CONFINE_BEST && abi > 0) ? enter_landlock(dirfd, abi) : enter_chroot(dirfd));
+    TRY(wall == CONFINE_LANDLOCK || (wall == CONFINE_BEST && abi > 0) ? enter_landlock(dirfd, abi)
+                                                                      : enter_chroot(dirfd));
     TRY(drop_capabilities());
     return filter_unpack();
 }

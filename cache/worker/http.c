@@ -200,8 +200,8 @@ static Error *begin_body(Transfer *transfer) {
         return refuse(transfer, 0, too_large(transfer));
     if (ftruncate(transfer->file_fd, (off_t)transfer->offset) < 0)
         return error_sys(errno, "cannot write the download");
-    WorkerAnswer head = {.type = MESSAGE_HEAD, .a = transfer->offset, .b = total,
-                         .validator = str_from(transfer->validator)};
+    WorkerAnswer head = {
+        .type = MESSAGE_HEAD, .a = transfer->offset, .b = total, .validator = str_from(transfer->validator)};
     if (!session_answer(transfer->session, &head))
         return error_new(ERROR_INTERRUPTED, "nobody waits for this download");
     return NULL;
@@ -494,10 +494,15 @@ Error *http_prepare(const WorkerFetch *request, const char **ca_file_out) {
     return NULL;
 }
 
-Error *http_fetch(const WorkerFetch *request, const char *ca_file, int file_fd, Session *session,
-                  WorkerAnswer *how_out, uint64_t *size_out) {
-    Transfer transfer = {.request = request, .ca_file = ca_file, .file_fd = file_fd, .session = session,
-                         .how = how_out, .trusted = true, .offset = request->resume_from};
+Error *http_fetch(const WorkerFetch *request, const char *ca_file, int file_fd, Session *session, WorkerAnswer *how_out,
+                  uint64_t *size_out) {
+    Transfer transfer = {.request = request,
+                         .ca_file = ca_file,
+                         .file_fd = file_fd,
+                         .session = session,
+                         .how = how_out,
+                         .trusted = true,
+                         .offset = request->resume_from};
     buf_init(&transfer.location, PROTOCOL_URL_MAX);
     AUTO_URL CURLU *first = NULL;
     TRY(parse_url(request->url.ptr, &first));

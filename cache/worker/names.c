@@ -27,7 +27,8 @@ static Error *name_error(Str raw, const char *why) {
     return error_new(ERROR_INVALID, "entry \"%s\" %s", name_show(raw).text, why);
 }
 
-// Drops ".", doubled and trailing slashes; *dotted_out: it began with "./" (or was "."), which strip_prefix tells apart.
+// Drops ".", doubled and trailing slashes; *dotted_out: it began with "./" (or was "."), which strip_prefix tells
+// apart.
 static Error *clean(Str raw, Buf *out, bool *dotted_out) {
     buf_clear(out);
     *dotted_out = str_is(raw, ".") || str_starts_with(raw, STR("./"));

@@ -15,7 +15,8 @@ typedef struct NameRules {
 } NameRules;
 
 // The path below the root that an entry's name means: relative, clean, into `out` (cleared first); empty for the root
-// itself. *outside_out: it does not begin with the strip prefix. Errors (ERROR_INVALID) name the entry and what is wrong.
+// itself. *outside_out: it does not begin with the strip prefix. Errors (ERROR_INVALID) name the entry and what is
+// wrong.
 MUST_CHECK Error *name_resolve(const NameRules *rules, Str raw, bool is_directory, Buf *out, bool *outside_out);
 // ERROR_INVALID when the strip prefix itself is no path that an entry could have.
 MUST_CHECK Error *name_check_rules(const NameRules *rules);

@@ -1,4 +1,5 @@
-// One request in, answers out. Nothing is believed of the worker's side by the parent, so nothing is checked twice here.
+// One request in, answers out. Nothing is believed of the worker's side by the parent, so nothing is checked twice
+// here.
 #include "cache/worker/session.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-// libarchive would say "unrecognized" to a format that is switched off; a person wants to read which one it is. Nothing is
-// decided by this table but which of our three readers tries, and the wording of a refusal.
+// libarchive would say "unrecognized" to a format that is switched off; a person wants to read which one it is. Nothing
+// is decided by this table but which of our three readers tries, and the wording of a refusal.
 #include "cache/worker/sniff.h"
 
 #include "base/mem.h"

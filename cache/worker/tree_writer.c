@@ -29,11 +29,11 @@ struct TreeWriter {
     TreeWriterLimits limits;
     uint64_t size, things;
     Arena *arena;
-    Map links;              // path -> Link, in order
-    VEC(Str) directories;   // that we made
-    int parent_fd;          // of parent_path, which is the last directory that something was made in
-    char *parent;           // NULL: none
-    int file_fd;            // of the file that is being written, or -1
+    Map links;            // path -> Link, in order
+    VEC(Str) directories; // that we made
+    int parent_fd;        // of parent_path, which is the last directory that something was made in
+    char *parent;         // NULL: none
+    int file_fd;          // of the file that is being written, or -1
     uint64_t file_size;
     int64_t file_mtime_s;
     Str file_path; // in file_name

@@ -10,7 +10,7 @@
 typedef struct TreeWriter TreeWriter;
 
 typedef struct TreeWriterLimits {
-    uint64_t size_max;  // bytes of all files, holes and copies counted
+    uint64_t size_max;   // bytes of all files, holes and copies counted
     uint64_t things_max; // files, links, directories
     size_t text_max;     // bytes of the names and texts of links and directories, which are kept in memory
 } TreeWriterLimits;
@@ -20,8 +20,8 @@ TreeWriter *tree_writer_new(int dirfd, TreeWriterLimits limits);
 void tree_writer_free(TreeWriter *writer); // NULL is fine
 
 MUST_CHECK Error *tree_writer_directory(TreeWriter *writer, Str path);
-// A file is begun, gets its bytes in any order, and is ended; the next thing comes after that. mtime in seconds, clamped
-// to [1, 2^32 - 1].
+// A file is begun, gets its bytes in any order, and is ended; the next thing comes after that. mtime in seconds,
+// clamped to [1, 2^32 - 1].
 MUST_CHECK Error *tree_writer_file_begin(TreeWriter *writer, Str path, bool executable, int64_t mtime_s);
 MUST_CHECK Error *tree_writer_file_data(TreeWriter *writer, const void *bytes, size_t len, uint64_t offset);
 MUST_CHECK Error *tree_writer_file_grow(TreeWriter *writer, uint64_t size); // a hole at the end

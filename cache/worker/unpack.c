@@ -292,9 +292,9 @@ static Error *take_hardlink(Unpack *unpack, struct archive_entry *entry, Str nam
     TRY_CTX(name_resolve(&unpack->rules, str_from(target), false, &to, &outside), "hard link \"%s\"",
             name_show(name).text);
     if (outside || to.len == 0)
-        return error_new(ERROR_INVALID, "entry \"%s\" is a hard link to \"%s\", which is outside of strip_prefix \"%s\"",
-                         name_show(name).text, name_show(str_from(target)).text,
-                         name_show(unpack->rules.strip_prefix).text);
+        return error_new(
+            ERROR_INVALID, "entry \"%s\" is a hard link to \"%s\", which is outside of strip_prefix \"%s\"",
+            name_show(name).text, name_show(str_from(target)).text, name_show(unpack->rules.strip_prefix).text);
     return tree_writer_hardlink(unpack->writer, path, buf_str(&to));
 }
 
@@ -303,7 +303,8 @@ static Error *outside_error(const Unpack *unpack, Str name) {
                              name_show(unpack->rules.strip_prefix).text);
     if (str_starts_with(name, STR("./")) && !str_starts_with(unpack->rules.strip_prefix, STR("./")))
         return error_hint(error, "names in this archive begin with \"./\", which strip_prefix has to say too");
-    return error_hint(error, "strip_prefix is the directory that all of the archive is in; leave it out if there is none");
+    return error_hint(error,
+                      "strip_prefix is the directory that all of the archive is in; leave it out if there is none");
 }
 
 static Error *take_file(Unpack *unpack, struct archive *archive, struct archive_entry *entry, Str name, Str path) {
@@ -331,7 +332,8 @@ static Error *take_entry(Unpack *unpack, struct archive *archive, struct archive
     if (path.len == 0)
         return !hardlink && type == AE_IFDIR
                    ? NULL
-                   : error_new(ERROR_INVALID, "entry \"%s\" is no directory, and strip_prefix leaves nothing of its name",
+                   : error_new(ERROR_INVALID,
+                               "entry \"%s\" is no directory, and strip_prefix leaves nothing of its name",
                                name_show(name).text);
     if (hardlink)
         return take_hardlink(unpack, entry, name, path, hardlink);
@@ -410,9 +412,10 @@ static Error *unpack_zip(Unpack *unpack, Layer *file) {
     locale_t before = utf8_locale ? uselocale(utf8_locale) : (locale_t)0;
     Error *error = NULL;
     if (reader_open(zip, file) != ARCHIVE_OK)
-        error = is_unrecognized(unpack, zip)
-                    ? error_new(ERROR_INVALID, "damaged or truncated archive: a zip without entries or central directory")
-                    : reader_error(unpack, zip);
+        error =
+            is_unrecognized(unpack, zip)
+                ? error_new(ERROR_INVALID, "damaged or truncated archive: a zip without entries or central directory")
+                : reader_error(unpack, zip);
     if (!error)
         error = take_entries(unpack, zip);
     if (utf8_locale)
@@ -518,9 +521,9 @@ Error *unpack_run(const UnpackJob *job, uint64_t *entries_out, uint64_t *size_ou
         return error_new(ERROR_INVALID, "is not a regular file");
     uint64_t size = (uint64_t)st.st_size;
     unpack.expanded_max = size > EXPANDED_FLOOR / EXPANDED_RATIO ? size * EXPANDED_RATIO : EXPANDED_FLOOR;
-    unpack.writer = tree_writer_new(job->dirfd, (TreeWriterLimits){.size_max = request->size_max,
-                                                                   .things_max = request->entries_max,
-                                                                   .text_max = TEXT_MAX});
+    unpack.writer = tree_writer_new(
+        job->dirfd,
+        (TreeWriterLimits){.size_max = request->size_max, .things_max = request->entries_max, .text_max = TEXT_MAX});
     Error *error = choose(&unpack, size);
     if (!error)
         error = tree_writer_finish(unpack.writer);

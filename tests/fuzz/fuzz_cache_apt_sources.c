@@ -1,4 +1,5 @@
-// apt's source files, in all three forms: whatever they hold, few bases come out, each of them a URL that ends as it should.
+// apt's source files, in all three forms: whatever they hold, few bases come out, each of them a URL that ends as it
+// should.
 #include "cache/apt.h"
 
 #include <stdlib.h>

@@ -50,16 +50,19 @@ static void one_line_style(void **state) {
     (void)state;
     expect(apt_parse_list, "debian", "deb http://deb.example/debian bookworm main\n", "http://deb.example/debian");
     expect(apt_parse_list, "debian", "  deb\thttps://a.example/x/debian/  bookworm main", "https://a.example/x/debian");
-    expect(apt_parse_list, "debian",
-           "deb http://a.example/debian s main\ndeb-src http://a.example/debian s main\ndeb http://b.example/debian s\n",
-           "http://a.example/debian http://b.example/debian");
+    expect(
+        apt_parse_list, "debian",
+        "deb http://a.example/debian s main\ndeb-src http://a.example/debian s main\ndeb http://b.example/debian s\n",
+        "http://a.example/debian http://b.example/debian");
     expect(apt_parse_list, "debian-security",
            "deb http://a.example/debian s main\ndeb http://a.example/debian-security s main\n",
            "http://a.example/debian-security");
-    expect(apt_parse_list, "debian", "deb [ arch=amd64 signed-by=/x y ] http://a.example/debian s\n", "http://a.example/debian");
+    expect(apt_parse_list, "debian", "deb [ arch=amd64 signed-by=/x y ] http://a.example/debian s\n",
+           "http://a.example/debian");
     expect(apt_parse_list, "debian", "deb [arch=amd64] file:/srv/debian s\ndeb file:///srv2/debian s\n",
            "file:///srv/debian file:///srv2/debian");
-    expect(apt_parse_list, "debian", "deb mirror+file:/etc/apt/mirrors/debian.list s main\n", " | /etc/apt/mirrors/debian.list");
+    expect(apt_parse_list, "debian", "deb mirror+file:/etc/apt/mirrors/debian.list s main\n",
+           " | /etc/apt/mirrors/debian.list");
 }
 
 static void one_line_style_that_is_passed_over(void **state) {
@@ -68,29 +71,36 @@ static void one_line_style_that_is_passed_over(void **state) {
     expect(apt_parse_list, "debian", "deb # http://a.example/debian\n", "");
     expect(apt_parse_list, "debian", "rpm http://a.example/debian s\n", "");
     expect(apt_parse_list, "debian", "deb\ndeb [\ndeb [ arch=x\ndeb [x]\n", "");
-    expect(apt_parse_list, "debian", "deb cdrom:[Debian]/debian s\ndeb ftp://a.example/debian s\ndeb tor+http://x/debian s\n", "");
-    expect(apt_parse_list, "debian", "deb http://a.example/notdebian s\ndeb http://a.example/ubuntu s\ndeb debian s\n", "");
+    expect(apt_parse_list, "debian",
+           "deb cdrom:[Debian]/debian s\ndeb ftp://a.example/debian s\ndeb tor+http://x/debian s\n", "");
+    expect(apt_parse_list, "debian", "deb http://a.example/notdebian s\ndeb http://a.example/ubuntu s\ndeb debian s\n",
+           "");
     expect(apt_parse_list, "debian", "", "");
     expect(apt_parse_list, "debian", "deb mirror+file:relative s\n", "");
+    expect(apt_parse_list, "debian", "deb http://a.example/\xc3\xa9/debian s\n", "");
 }
 
 static void deb822_style(void **state) {
     (void)state;
+    expect(
+        apt_parse_sources, "debian",
+        "Types: deb\n# a comment\nURIs: http://a.example/debian\nSuites: s\n\nTypes: deb\nuris:http://b.example/debian "
+        "http://b.example/debian-security\n",
+        "http://a.example/debian http://b.example/debian");
     expect(apt_parse_sources, "debian",
-           "Types: deb\n# a comment\nURIs: http://a.example/debian\nSuites: s\n\nTypes: deb\nuris:http://b.example/debian "
-           "http://b.example/debian-security\n",
-           "http://a.example/debian http://b.example/debian");
-    expect(apt_parse_sources, "debian", "URIs:\n http://a.example/debian\n# in between\n\thttps://b.example/debian/\nSuites: s\n x\n",
+           "URIs:\n http://a.example/debian\n# in between\n\thttps://b.example/debian/\nSuites: s\n x\n",
            "http://a.example/debian https://b.example/debian");
     expect(apt_parse_sources, "debian", "URIs: http://a.example/debian\r\n\r\nURIs: http://b.example/debian\r\n",
            "http://a.example/debian http://b.example/debian");
-    expect(apt_parse_sources, "debian", "URIs: mirror+file:///etc/apt/mirrors/debian.list\n", " | /etc/apt/mirrors/debian.list");
+    expect(apt_parse_sources, "debian", "URIs: mirror+file:///etc/apt/mirrors/debian.list\n",
+           " | /etc/apt/mirrors/debian.list");
 }
 
 static void deb822_style_that_is_passed_over(void **state) {
     (void)state;
     expect(apt_parse_sources, "debian", "Enabled: no\nURIs: http://a.example/debian\n", "");
-    expect(apt_parse_sources, "debian", "URIs: http://a.example/debian\nEnabled: false\n\nURIs: http://b.example/debian\nEnabled: yes\n",
+    expect(apt_parse_sources, "debian",
+           "URIs: http://a.example/debian\nEnabled: false\n\nURIs: http://b.example/debian\nEnabled: yes\n",
            "http://b.example/debian");
     expect(apt_parse_sources, "debian", " http://a.example/debian\n", "");
     expect(apt_parse_sources, "debian", "Signed-By:\n -----BEGIN\n http://a.example/debian\nURIs\n", "");
@@ -100,8 +110,9 @@ static void deb822_style_that_is_passed_over(void **state) {
 static void mirror_lists(void **state) {
     (void)state;
     AptBases bases = {0};
-    apt_parse_mirror_list(arena, STR("# c\nhttps://a.example/debian priority:1\n\nhttp://b.example/other\nhttp://c.example/debian"),
-                          STR("debian"), &bases);
+    apt_parse_mirror_list(
+        arena, STR("# c\nhttps://a.example/debian priority:1\n\nhttp://b.example/other\nhttp://c.example/debian"),
+        STR("debian"), &bases);
     assert_int_equal(bases.count, 2);
     assert_string_equal(bases.items[0].ptr, "https://a.example/debian");
     assert_string_equal(bases.items[1].ptr, "http://c.example/debian");
@@ -160,8 +171,8 @@ static void all_files_together(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(one_line_style),   TEST(one_line_style_that_is_passed_over), TEST(deb822_style),
-        TEST(mirror_lists),     TEST(deb822_style_that_is_passed_over),   TEST(not_more_than_32),
+        TEST(one_line_style),     TEST(one_line_style_that_is_passed_over), TEST(deb822_style),
+        TEST(mirror_lists),       TEST(deb822_style_that_is_passed_over),   TEST(not_more_than_32),
         TEST(all_files_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

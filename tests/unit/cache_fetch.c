@@ -1,5 +1,5 @@
-// fetch_source without a network: the store first, files, mirrors, offline, what errors say. With arguments this program
-// is the driver of tests/net, which brings servers and archives:
+// fetch_source without a network: the store first, files, mirrors, offline, what errors say. With arguments this
+// program is the driver of tests/net, which brings servers and archives:
 //     cache_fetch fetch STORE SHA256 [name=value...] URL...
 //     cache_fetch unpack ARCHIVE INTO [name=value...]
 #include <setjmp.h>
@@ -108,8 +108,7 @@ static Error *drive_fetch(int argc, char **argv) {
     if (!hash_eq(got, request.sha256))
         return error_new(ERROR_MISMATCH, "DRIVER: bytes that were handed out are others");
     printf("ok downloaded=%d size=%llu progress=%u last=%llu/%llu\n", downloaded, (unsigned long long)size,
-           progress_calls, (unsigned long long)progress_last.done_bytes,
-           (unsigned long long)progress_last.total_bytes);
+           progress_calls, (unsigned long long)progress_last.done_bytes, (unsigned long long)progress_last.total_bytes);
     return NULL;
 }
 
@@ -229,8 +228,8 @@ static const FetchOptions no_network = {.worker_path = "/nonexistent/minimal-wor
 static Error *fetch_with(const FetchOptions *options, Hash sha256, const char *url, bool *downloaded) {
     Str item = str_from(url);
     int fd = -1;
-    Error *error = fetch_source(store, options, &(FetchRequest){.urls = {&item, 1}, .sha256 = sha256}, NULL, &fd,
-                                downloaded);
+    Error *error =
+        fetch_source(store, options, &(FetchRequest){.urls = {&item, 1}, .sha256 = sha256}, NULL, &fd, downloaded);
     if (error) {
         assert_int_equal(fd, -1);
         return error;
@@ -302,11 +301,12 @@ static void offline_names_what_is_missing(void **state) {
     (void)state;
     FetchOptions offline = no_network;
     offline.offline = true;
-    expect_error(fetch_with(&offline, hash_bytes(STR("other")), "https://user:secret@h.example/x.tar?key=1", NULL),
-                 ERROR_NOT_FOUND,
-                 "https://h.example/x.tar?... (sha256 d9298a10d1b0735837dc4bd85dac641b0f3cef27a47e5d53a54f2f3f5b2fcffa) "
-                 "is not in the store, and --offline forbids to fetch it\n"
-                 "hint: run once without --offline, or hand the file in: minimal cache add FILE");
+    expect_error(
+        fetch_with(&offline, hash_bytes(STR("other")), "https://user:secret@h.example/x.tar?key=1", NULL),
+        ERROR_NOT_FOUND,
+        "https://h.example/x.tar?... (sha256 d9298a10d1b0735837dc4bd85dac641b0f3cef27a47e5d53a54f2f3f5b2fcffa) "
+        "is not in the store, and --offline forbids to fetch it\n"
+        "hint: run once without --offline, or hand the file in: minimal cache add FILE");
     // A file needs no network.
     char url[1200];
     snprintf(url, sizeof url, "file://%s", in_root("source"));
@@ -336,10 +336,11 @@ static void mirrors_come_in_order(void **state) {
 
 static void an_unknown_mirror_says_where_to_declare_it(void **state) {
     (void)state;
-    expect_error(fetch_with(&no_network, content_hash(), "mirror://nowhere/x", NULL), ERROR_NOT_FOUND,
-                 "cannot fetch mirror://nowhere/x: no mirror named \"nowhere\" is declared\n"
-                 "hint: declare it in the layer's minimal.toml or in ~/.config/minimal/config.toml: [mirrors] nowhere = "
-                 "[\"https://HOST/PATH\"]");
+    expect_error(
+        fetch_with(&no_network, content_hash(), "mirror://nowhere/x", NULL), ERROR_NOT_FOUND,
+        "cannot fetch mirror://nowhere/x: no mirror named \"nowhere\" is declared\n"
+        "hint: declare it in the layer's minimal.toml or in ~/.config/minimal/config.toml: [mirrors] nowhere = "
+        "[\"https://HOST/PATH\"]");
     expect_error(fetch_with(&no_network, content_hash(), "mirror://debian/x", NULL), ERROR_NOT_FOUND,
                  "cannot fetch mirror://debian/x: no mirror named \"debian\" is declared, and this host's apt sources "
                  "name none either\n"
@@ -378,9 +379,10 @@ static void an_unknown_scheme_is_named(void **state) {
 
 static void a_missing_worker_is_named(void **state) {
     (void)state;
-    expect_error(fetch_with(&no_network, content_hash(), "http://h.example/x", NULL), ERROR_SYSTEM,
-                 "cannot fetch http://h.example/x: cannot start /nonexistent/minimal-worker: No such file or directory\n"
-                 "hint: minimal-worker is installed together with minimal");
+    expect_error(
+        fetch_with(&no_network, content_hash(), "http://h.example/x", NULL), ERROR_SYSTEM,
+        "cannot fetch http://h.example/x: cannot start /nonexistent/minimal-worker: No such file or directory\n"
+        "hint: minimal-worker is installed together with minimal");
 }
 
 static void no_url_at_all(void **state) {

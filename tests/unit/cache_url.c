@@ -47,7 +47,8 @@ static void http(void **state) {
     assert_str(parsed("HTTP://h.example/a").fetch, "http://h.example/a");
     assert_str(parsed("https://h.example").fetch, "https://h.example/");
     assert_str(parsed("https://h.example?q=1").fetch, "https://h.example/?q=1");
-    assert_str(parsed("https://h.example:8443/a/b+c~d?x=y&z=%41#part").fetch, "https://h.example:8443/a/b+c~d?x=y&z=%41");
+    assert_str(parsed("https://h.example:8443/a/b+c~d?x=y&z=%41#part").fetch,
+               "https://h.example:8443/a/b+c~d?x=y&z=%41");
     assert_str(parsed("https://h.example/a b\"<>\\^`{|}%zz%4").fetch,
                "https://h.example/a%20b%22%3C%3E%5C%5E%60%7B%7C%7D%25zz%254");
     assert_str(parsed("https://h.example/\xc3\xa9").fetch, "https://h.example/%C3%A9");
@@ -154,8 +155,11 @@ static void overlong(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(http),           TEST(no_line_ends_reach_a_server), TEST(secrets),       TEST(hosts),   TEST(files),
-        TEST(google_storage), TEST(mirrors),                     TEST(other_schemes), TEST(overlong),
+        TEST(http),     TEST(no_line_ends_reach_a_server),
+        TEST(secrets),  TEST(hosts),
+        TEST(files),    TEST(google_storage),
+        TEST(mirrors),  TEST(other_schemes),
+        TEST(overlong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

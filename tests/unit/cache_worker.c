@@ -1,5 +1,5 @@
-// The parent against workers that die, lie, flood, hang or speak another version (docs/worker.md, What the parent believes).
-// Started under the worker's name, this program is such a worker: the request's URL says how it misbehaves.
+// The parent against workers that die, lie, flood, hang or speak another version (docs/worker.md, What the parent
+// believes). Started under the worker's name, this program is such a worker: the request's URL says how it misbehaves.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -42,8 +42,8 @@ static const WorkerAnswer head = {.type = MESSAGE_HEAD};
 static const WorkerAnswer progress = {.type = MESSAGE_PROGRESS};
 
 static void say_failed(ErrorKind kind, uint32_t number, const char *text, const char *hint) {
-    say(&(WorkerAnswer){.type = MESSAGE_FAILED, .kind = kind, .errno_value = number, .text = str_from(text),
-                        .hint = str_from(hint)});
+    say(&(WorkerAnswer){
+        .type = MESSAGE_FAILED, .kind = kind, .errno_value = number, .text = str_from(text), .hint = str_from(hint)});
 }
 
 static void sleep_ms(long ms) {
@@ -84,7 +84,7 @@ static void lie(const char *how) {
 static void misbehave(const char *how) {
     lie(how);
     if (strcmp(how, "die") == 0)
-        raise(SIGSEGV);
+        signal(SIGSEGV, SIG_DFL), raise(SIGSEGV); // also where a sanitizer has a handler
     else if (strcmp(how, "leave") == 0)
         _exit(7);
     else if (strcmp(how, "close") == 0)
@@ -162,17 +162,21 @@ static Error *fetch_from(const char *how, Cancel *cancel) {
     Str item = str_from(url);
     const FetchOptions options = {.worker_path = self, .attempts = 1, .stall_timeout_s = 1};
     int fd = -1;
-    return fetch_source(store, &options, &(FetchRequest){.urls = {&item, 1}, .sha256 = hash_bytes(STR("x"))}, cancel, &fd,
-                        NULL);
+    return fetch_source(store, &options, &(FetchRequest){.urls = {&item, 1}, .sha256 = hash_bytes(STR("x"))}, cancel,
+                        &fd, NULL);
 }
 
 static Error *unpack_with(const char *how, Cancel *cancel) {
     const FetchOptions options = {.worker_path = self, .stall_timeout_s = 1};
     int archive = open("/dev/null", O_RDONLY | O_CLOEXEC), into = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     UnpackResult result;
-    Error *error = unpack_archive(&options, &(UnpackRequest){.archive_fd = archive, .name = STR("a.tar"),
-                                                             .has_strip_prefix = true, .strip_prefix = str_from(how),
-                                                             .into_dirfd = into}, cancel, &result);
+    Error *error = unpack_archive(&options,
+                                  &(UnpackRequest){.archive_fd = archive,
+                                                   .name = STR("a.tar"),
+                                                   .has_strip_prefix = true,
+                                                   .strip_prefix = str_from(how),
+                                                   .into_dirfd = into},
+                                  cancel, &result);
     close(archive);
     close(into);
     return error;
@@ -333,8 +337,9 @@ static void a_strip_prefix_with_nul(void **state) {
     (void)state;
     const FetchOptions options = {.worker_path = self};
     UnpackResult result;
-    expect(unpack_archive(&options, &(UnpackRequest){.name = STR("a.tar"), .has_strip_prefix = true,
-                                                     .strip_prefix = STR("a\0b")}, NULL, &result),
+    expect(unpack_archive(&options,
+                          &(UnpackRequest){.name = STR("a.tar"), .has_strip_prefix = true, .strip_prefix = STR("a\0b")},
+                          NULL, &result),
            ERROR_INVALID, "strip_prefix of a.tar is no path");
 }
 

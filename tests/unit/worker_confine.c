@@ -1,5 +1,5 @@
-// The walls around the worker, each tried from inside by a process that was confined as the worker is: as root and as an
-// ordinary user, with Landlock and with the fallback for kernels without it.
+// The walls around the worker, each tried from inside by a process that was confined as the worker is: as root and as
+// an ordinary user, with Landlock and with the fallback for kernels without it.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
