@@ -26,8 +26,6 @@ Symbol value_typeof(const Lang *lang, const Value *value) {
         return lang->sym_Function;
     case VALUE_LABEL:
         return lang->sym_Label;
-    case VALUE_FOREIGN:
-        return lang->sym_ForeignId;
     case VALUE_CUSTOM:
         return lang->sym_CustomContract;
     case VALUE_TYPE:

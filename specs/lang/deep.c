@@ -82,8 +82,7 @@ static Error *equal_records(Lang *lang, Record *a, Record *b, bool *out) {
 
 static bool is_opaque(const Value *value) {
     return value->kind == VALUE_CLOSURE || value->kind == VALUE_PARTIAL || value->kind == VALUE_NATIVE ||
-           value->kind == VALUE_ARROW || value->kind == VALUE_CUSTOM || value->kind == VALUE_FOREIGN ||
-           value->kind == VALUE_TYPE;
+           value->kind == VALUE_ARROW || value->kind == VALUE_CUSTOM || value->kind == VALUE_TYPE;
 }
 
 static Error *equal_forced(Lang *lang, Value *a, Value *b, bool *out) {

@@ -9,6 +9,7 @@
 #include "specs/lang/scope.h"
 #include "specs/lang/source.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -81,7 +82,11 @@ static Error *add_file(Lang *lang, Str key, Str path, Str dir, Str text, uint8_t
 // The same file may be imported as two formats, which are two values.
 static Str file_key(Lang *lang, Str path, uint8_t format) {
     static const char letters[] = {'?', 'n', 'j', 'y', 't', 'x'};
-    return arena_printf(lang->arena, "%c:%.*s", letters[format], STR_ARG(path));
+    char *key = arena_alloc(lang->arena, path.len + 2);
+    key[0] = letters[format];
+    key[1] = ':';
+    memcpy(key + 2, path.ptr, path.len);
+    return (Str){key, path.len + 2};
 }
 
 static uint8_t format_of(Str path, uint8_t asked) {
@@ -117,18 +122,49 @@ static Error *open_module(Lang *lang, Str name, const AstNode *import, LoadedFil
         const LangModule *module = &lang->modules[i];
         if (!str_eq(module->name, name))
             continue;
-        Str key = arena_printf(lang->arena, "m:%.*s", STR_ARG(name));
+        Str key = arena_printf(lang->arena, "<built-in>/%.*s", STR_ARG(name));
         *out = map_get(lang->file_index, key);
         if (*out)
             return NULL;
-        Str shown = arena_printf(lang->arena, "<built-in>/%.*s", STR_ARG(name));
-        return add_file(lang, key, shown, STR_NULL, module->text, IMPORT_NICKEL, import, out);
+        return add_file(lang, key, key, STR_NULL, module->text, IMPORT_NICKEL, import, out);
     }
     *out = NULL;
     return NULL;
 }
 
 // ---- finding what an import names ----
+
+enum { NEAR_NAMES_MAX = 4096 };
+
+// The nearest name in a directory of the host; STR_NULL when there is none. For messages alone.
+static Str nearest_in_dir(Lang *lang, Str dir, Str wanted) {
+    AUTO_DIR DIR *stream = opendir(arena_cstr(lang->arena, dir));
+    Str *names = ARENA_ARRAY(lang->arena, Str, NEAR_NAMES_MAX);
+    size_t count = 0;
+    for (struct dirent *entry; stream && count < NEAR_NAMES_MAX && (entry = readdir(stream));)
+        if (entry->d_name[0] != '.')
+            names[count++] = arena_str(lang->arena, str_from(entry->d_name));
+    return str_nearest(wanted, names, count);
+}
+
+// What was probably meant by a path that leads nowhere: its first component that is not there, put right.
+static Str nearest_path(Lang *lang, Str dir, Str path) {
+    Str rest = path, part, done = STR("");
+    Str at = dir;
+    while (str_cut(&rest, '/', &part)) {
+        Str next = path_clean(lang->arena, path_join(lang->arena, at, part));
+        struct stat st;
+        if (stat(arena_cstr(lang->arena, next), &st)) {
+            Str near = nearest_in_dir(lang, at, part);
+            return near.ptr ? arena_printf(lang->arena, "%.*s%.*s%s%.*s", STR_ARG(done), STR_ARG(near), rest.ptr ? "/" : "",
+                                           STR_ARG(rest))
+                            : STR_NULL;
+        }
+        done = arena_printf(lang->arena, "%.*s%.*s/", STR_ARG(done), STR_ARG(part));
+        at = next;
+    }
+    return STR_NULL;
+}
 
 static Error *not_found(Lang *lang, const AstNode *node, Str path, Str dir) {
     AUTO_BUF Buf looked;
@@ -140,11 +176,13 @@ static Error *not_found(Lang *lang, const AstNode *node, Str path, Str dir) {
     buf_printf(&looked, "%sthe built-in modules", looked.len ? ", " : "");
     Error *error = eval_error(lang, node, "could not find import `%.*s` (looked in %s)", STR_ARG(path),
                               buf_cstr(&looked));
-    Str *names = ARENA_ARRAY(lang->arena, Str, lang->module_count + lang->file_count + 1);
+    Str *names = ARENA_ARRAY(lang->arena, Str, lang->module_count + 1);
     size_t count = 0;
     for (size_t i = 0; i < lang->module_count; i++)
         names[count++] = lang->modules[i].name;
     Str nearest = str_nearest(path, names, count);
+    if (!nearest.ptr && dir.ptr && path.len && path.ptr[0] != '/')
+        nearest = nearest_path(lang, dir, path);
     return nearest.ptr ? error_hint(error, "did you mean `%.*s`?", STR_ARG(nearest)) : error;
 }
 

@@ -89,7 +89,7 @@ const char *value_kind_name(const Value *value) {
         [VALUE_RECORD] = "a record",   [VALUE_CLOSURE] = "a function",  [VALUE_PARTIAL] = "a function",
         [VALUE_NATIVE] = "a function", [VALUE_ARROW] = "a function",    [VALUE_TYPE] = "a type",
         [VALUE_CUSTOM] = "a contract", [VALUE_LABEL] = "a label",       [VALUE_KEY] = "a type variable",
-        [VALUE_SEALED] = "a value of a type variable", [VALUE_FOREIGN] = "something of the host",
+        [VALUE_SEALED] = "a value of a type variable",
     };
     return value_is_forced(value) ? names[value->kind] : "something not evaluated yet";
 }

@@ -21,7 +21,7 @@ typedef enum LangType {
     LANG_ARRAY,
     LANG_RECORD,
     LANG_FUNCTION,
-    LANG_OTHER, // types, contracts, labels, foreign ids, sealed values
+    LANG_OTHER, // types, contracts, labels, sealed values
 } LangType;
 
 // How files are found and read. The default reads the host's files. Tells the caller every file and every directory

@@ -10,7 +10,7 @@
     X(matched, "matched") X(index, "index") X(groups, "groups") X(tag, "tag") X(arg, "arg") \
     X(Lesser, "Lesser") X(Equal, "Equal") X(Greater, "Greater") \
     X(Number, "Number") X(Bool, "Bool") X(String, "String") X(Enum, "Enum") X(Array, "Array") \
-    X(Record, "Record") X(Function, "Function") X(Label, "Label") X(ForeignId, "ForeignId") \
+    X(Record, "Record") X(Function, "Function") X(Label, "Label") \
     X(CustomContract, "CustomContract") X(Type, "Type") X(Other, "Other") \
     X(Md5, "Md5") X(Sha1, "Sha1") X(Sha256, "Sha256") X(Sha512, "Sha512") \
     X(Json, "Json") X(Toml, "Toml") X(Yaml, "Yaml") X(YamlDocuments, "YamlDocuments") X(Text, "Text") \

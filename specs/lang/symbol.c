@@ -1,5 +1,6 @@
 // One open-addressing table from text to number, one array from number to text. Numbers are given in order of first
-// sight, so they are the same on every run over the same files in the same order.
+// sight, so they are the same on every run over the same files in the same order. All of it is in the arena, so that a
+// budget on that is one on names as well.
 #include "specs/lang/symbol.h"
 
 #include <stdlib.h>
@@ -23,18 +24,14 @@ Symbols *symbols_new(Arena *arena) {
     symbols->arena = arena;
     symbols->cap = SYMBOLS_FIRST;
     symbols->slot_count = SYMBOLS_FIRST * 2;
-    symbols->entries = mem_alloc(symbols->cap * sizeof(Entry));
-    symbols->slots = mem_zalloc(symbols->slot_count * sizeof(uint32_t));
+    symbols->entries = arena_array(arena, symbols->cap, sizeof(Entry));
+    symbols->slots = arena_array(arena, symbols->slot_count, sizeof(uint32_t));
     symbols->entries[0] = (Entry){STR(""), 0};
     symbols->count = 1;
     return symbols;
 }
 
 void symbols_free(Symbols *symbols) {
-    if (!symbols)
-        return;
-    free(symbols->entries);
-    free(symbols->slots);
     free(symbols);
 }
 
@@ -52,11 +49,12 @@ static size_t find_slot(const Symbols *symbols, Str text, uint64_t hash) {
 }
 
 static void grow(Symbols *symbols) {
+    Entry *entries = arena_array(symbols->arena, symbols->cap * 2, sizeof(Entry));
+    memcpy(entries, symbols->entries, symbols->count * sizeof(Entry));
+    symbols->entries = entries;
     symbols->cap *= 2;
-    symbols->entries = mem_realloc(symbols->entries, symbols->cap, sizeof(Entry));
-    free(symbols->slots);
     symbols->slot_count *= 2;
-    symbols->slots = mem_zalloc(symbols->slot_count * sizeof(uint32_t));
+    symbols->slots = arena_array(symbols->arena, symbols->slot_count, sizeof(uint32_t));
     size_t mask = symbols->slot_count - 1;
     for (uint32_t s = 1; s < symbols->count; s++) {
         size_t i = symbols->entries[s].hash & mask;

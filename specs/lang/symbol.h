@@ -9,7 +9,7 @@ typedef uint32_t Symbol;
 
 typedef struct Symbols Symbols;
 
-// The texts live in the arena, which must outlive the table.
+// The texts and the table live in the arena, which must outlive it.
 Symbols *symbols_new(Arena *arena) __attribute__((returns_nonnull));
 void symbols_free(Symbols *symbols); // NULL is fine
 

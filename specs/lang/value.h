@@ -36,8 +36,7 @@ typedef enum ValueKind {
     VALUE_LABEL,   // label
     VALUE_KEY,     // key: what a forall's variable seals with
     VALUE_SEALED,  // sealed
-    VALUE_FOREIGN, // something of the host
-    VALUE_LAST = VALUE_FOREIGN,
+    VALUE_LAST = VALUE_SEALED,
     // Thunks
     THUNK_EXPR,     // code: node and frame
     THUNK_ALIAS,    // argument: another value
@@ -247,8 +246,6 @@ struct Native {
     NativeFn run;
 };
 
-typedef enum FileState { FILE_NEW, FILE_PARSED } FileState;
-
 typedef struct LoadedFile {
     SourceFile source;
     Str dir;
@@ -283,7 +280,7 @@ struct Lang {
     const AstNode *site; // of the native that runs, for its messages
     const Native *running;
     StackSegments stack;
-    Value *null_value, *true_value, *false_value, *empty_array, *empty_record, *empty_string, *ok_unit;
+    Value *null_value, *true_value, *false_value, *empty_array, *empty_string;
     size_t source_bytes;
 #define NAME(id, text) Symbol sym_##id;
     LANG_NAMES(NAME)
