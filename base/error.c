@@ -111,6 +111,25 @@ Error *error_hint(Error *error, const char *fmt, ...) {
     return error;
 }
 
+static Error *copy_link(const Error *link) {
+    Error *copy = mem_alloc(sizeof *copy);
+    *copy = *link;
+    copy->text = mem_strdup(link->text);
+    copy->hint = link->hint ? mem_strdup(link->hint) : NULL;
+    copy->excerpt = link->excerpt ? mem_strdup(link->excerpt) : NULL;
+    copy->file = link->file ? mem_strdup(link->file) : NULL;
+    copy->span.file.ptr = copy->file;
+    copy->cause = NULL;
+    return copy;
+}
+
+Error *error_copy(const Error *error) {
+    Error *head = copy_link(error), *last = head;
+    while ((error = error->cause))
+        last = last->cause = copy_link(error);
+    return head;
+}
+
 void error_free(Error *error) {
     while (error) {
         Error *cause = error->cause;
@@ -199,7 +218,7 @@ static void format_place(const SourceSpan *span, Buf *out) {
         buf_printf(out, ":%u", span->column);
 }
 
-void error_format(const Error *error, Buf *out) {
+void error_format_line(const Error *error, Buf *out) {
     const Error *at = located(error);
     if (at) {
         format_place(&at->span, out);
@@ -210,6 +229,11 @@ void error_format(const Error *error, Buf *out) {
             buf_add_cstr(out, ": ");
         buf_add_cstr(out, link->text);
     }
+}
+
+void error_format(const Error *error, Buf *out) {
+    const Error *at = located(error);
+    error_format_line(error, out);
     if (at && at->excerpt)
         format_excerpt(at, out);
     const char *hint = error_get_hint(error);

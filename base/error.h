@@ -44,6 +44,8 @@ Error *error_wrap(Error *cause, const char *fmt, ...) __attribute__((format(prin
 // Adds to an error and returns it. The span's file, and the one excerpt line, are copied.
 Error *error_at(Error *error, SourceSpan span) __attribute__((returns_nonnull));
 Error *error_hint(Error *error, const char *fmt, ...) __attribute__((format(printf, 2, 3), returns_nonnull));
+// All of a chain, with its places and hints.
+Error *error_copy(const Error *error) __attribute__((returns_nonnull));
 void error_free(Error *error); // NULL is fine
 void error_cleanup(Error **error);
 #define AUTO_ERROR __attribute__((cleanup(error_cleanup)))
@@ -59,6 +61,8 @@ const SourceSpan *error_span(const Error *error, const char **excerpt_out);
 
 // The whole chain for a person: "text: cause: cause", the place in front, an excerpt with a caret, the hint last.
 void error_format(const Error *error, Buf *out);
+// The first line of that: the place and the chain.
+void error_format_line(const Error *error, Buf *out);
 // The same as one JSON object (no newline).
 void error_format_json(const Error *error, Buf *out);
 // For a close-on-exec pipe between our own processes: framed bytes, and back. A text that is no such thing yields an

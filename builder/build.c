@@ -134,16 +134,8 @@ bool build_outputs(const Build *build, size_t request, const RecordOutput **outp
 
 // ---- what went wrong ----
 
-// The message alone: the owner of the original is the result.
-static Error *copy_error(const Error *error) {
-    AUTO_BUF Buf bytes;
-    buf_init(&bytes, BUF_NO_LIMIT);
-    error_serialise(error, &bytes);
-    return error_deserialise(buf_str(&bytes));
-}
-
-static Error *with_evidence(const Error *error, const StepReport *report) {
-    Error *copy = copy_error(error);
+Error *build_failure(const Error *error, const StepReport *report) {
+    Error *copy = error_copy(error); // the result keeps the original
     const char *hint = error_get_hint(error);
     if (!report->log_path)
         return copy;
@@ -183,7 +175,7 @@ Error *build_error(const Build *build, Arena *arena) {
     if (failures == 0)
         return NULL;
     if (failures == 1)
-        return with_evidence(only, report);
+        return build_failure(only, report);
     Error *error = error_new(ERROR_BUILD_FAILED, "%zu packages failed: %s", failures, buf_cstr(&names));
     return skipped.len ? error_hint(error, "not built because of them: %s", buf_cstr(&skipped)) : error;
 }

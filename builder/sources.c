@@ -127,8 +127,8 @@ static Error *lay_archive(const SourcesRequest *request, const Source *source, i
                             .strip_prefix = source->strip_prefix,
                             .into_dirfd = fresh};
     UnpackResult result;
-    TRY_CTX(unpack_archive(request->fetch, &unpack, request->cancel, &result), "'%.*s': cannot unpack %.*s",
-            STR_ARG(request->package->name), STR_ARG(source->name));
+    TRY_CTX(unpack_archive(request->fetch, &unpack, request->cancel, &result), "'%.*s'",
+            STR_ARG(request->package->name));
     TRY(move_contents(request, fresh, into, 0));
     return fd_remove_tree(staging_dirfd(staging), unpacked);
 }

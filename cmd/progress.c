@@ -12,7 +12,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { REDRAW_MS = 200, BAR_CELLS = 20, NAME_COLUMNS = 28, COLUMNS_DEFAULT = 80, ROWS_DEFAULT = 24 };
+enum {
+    REDRAW_MS = 200,
+    BAR_CELLS = 20,
+    NAME_COLUMNS = 28,
+    COLUMNS_DEFAULT = 80,
+    ROWS_DEFAULT = 24,
+    OUTPUT_LINE_MAX = 8192
+};
 
 typedef struct Running {
     uint32_t job;
@@ -21,6 +28,7 @@ typedef struct Running {
     RealisePhase phase;
     FetchProgress bytes;
     uint64_t began_ns;
+    Buf line; // the begun line of its output, with --verbose
 } Running;
 
 struct Progress {
@@ -183,8 +191,31 @@ static const char *done_word(JobKind kind) {
     return words[kind];
 }
 
+// "name | what it said", clean.
+static void print_output_line(Progress *progress, Running *running) {
+    AUTO_BUF Buf line;
+    buf_init(&line, BUF_NO_LIMIT);
+    add_name(progress, &line, running->step);
+    buf_add_cstr(&line, " | ");
+    buildlog_sanitise(&line, buf_str(&running->line));
+    buf_clear(&running->line);
+    print_line(progress, &line);
+}
+
+static void on_output(Progress *progress, Running *running, Str bytes) {
+    if (!progress->verbose || !running)
+        return;
+    Str part;
+    while (str_cut(&bytes, '\n', &part)) {
+        buf_add_str(&running->line, part);
+        if (bytes.ptr || running->line.len >= OUTPUT_LINE_MAX)
+            print_output_line(progress, running);
+    }
+}
+
 static void on_started(Progress *progress, const ScheduleEvent *event) {
     Running running = {.job = event->job, .step = event->step, .kind = event->job_kind, .began_ns = now_ns()};
+    buf_init(&running.line, BUF_NO_LIMIT);
     running.phase = event->job_kind == JOB_TEST ? PHASE_TESTING : PHASE_STARTING;
     vec_push(&progress->running, running);
     bool worth = event->job_kind == JOB_BUILD || event->job_kind == JOB_TEST || progress->verbose;
@@ -209,6 +240,9 @@ static uint64_t remove_running(Progress *progress, uint32_t job) {
     if (!running)
         return 0;
     uint64_t spent = now_ns() - running->began_ns;
+    if (running->line.len)
+        print_output_line(progress, running);
+    buf_release(&running->line);
     size_t at = (size_t)(running - progress->running.items);
     memmove(running, running + 1, (progress->running.count - at - 1) * sizeof *running);
     progress->running.count--;
@@ -242,9 +276,7 @@ static void on_failed(Progress *progress, const ScheduleEvent *event) {
     add_name(progress, &line, event->step);
     buf_add_cstr(&line, " after ");
     progress_add_time(&line, spent);
-    for (const Error *link = event->error; link && !stopped; link = error_cause(link))
-        buf_printf(&line, ": %s", error_text(link));
-    Str tail = stopped ? STR_NULL : event->report->log_tail, text;
+    Str tail = stopped || progress->verbose ? STR_NULL : event->report->log_tail, text;
     while (tail.len && str_cut(&tail, '\n', &text))
         if (text.len || tail.ptr)
             buf_printf(&line, "\n  | %.*s", STR_ARG(text));
@@ -299,7 +331,9 @@ void progress_event(void *context, const ScheduleEvent *event) {
     case EVENT_FAILED:
         on_failed(progress, event);
         break;
-    case EVENT_NOTE:
+    case EVENT_OUTPUT:
+        on_output(progress, running, event->output);
+        break;
     default:
         break;
     }

@@ -42,6 +42,21 @@ static void shows_the_place(void **state) {
     assert_format(error, "a/build.ncl:2:5: package a: unbound name foo\n     2 | \tx = foo\n       | \t   ^^^");
 }
 
+static void a_copy_says_the_same(void **state) {
+    (void)state;
+    SourceSpan span = {STR("a/build.ncl"), 2, 5, 2, 8, STR("first\n\tx = foo\nthird")};
+    Error *error = error_wrap(error_at(inner(), span), "package a");
+    AUTO_ERROR Error *copy = error_copy(error);
+    error_free(error);
+    assert_format(copy, "a/build.ncl:2:5: package a: cannot write x.tar: No space left on device\n"
+                        "     2 | \tx = foo\n       | \t   ^^^\nhint: free some space in /tmp");
+    assert_int_equal(error_errno(copy), ENOSPC);
+    AUTO_BUF Buf line;
+    buf_init(&line, BUF_NO_LIMIT);
+    error_format_line(copy, &line);
+    assert_string_equal(buf_cstr(&line), "a/build.ncl:2:5: package a: cannot write x.tar: No space left on device");
+}
+
 static void points_behind_wide_characters(void **state) {
     (void)state;
     SourceSpan span = {STR("f"), 1, 3, 1, 4, STR("\xC3\xA9\xC3\xA9x")};
@@ -103,6 +118,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(formats_the_chain),
         cmocka_unit_test(shows_the_place),
+        cmocka_unit_test(a_copy_says_the_same),
         cmocka_unit_test(points_behind_wide_characters),
         cmocka_unit_test(a_line_that_is_not_there_has_no_excerpt),
         cmocka_unit_test(is_json),
