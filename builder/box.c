@@ -74,6 +74,13 @@ static Error *how_it_ended(const BoxRequest *request, size_t index, Arena *arena
     }
 }
 
+static void take_output(void *context, Str bytes) {
+    const BoxRequest *request = context;
+    buildlog_output(request->log, bytes);
+    if (request->on_output)
+        request->on_output(request->context, bytes);
+}
+
 static Error *run_one(const BoxRequest *request, size_t index, int null_fd, uint64_t spent_s, Cancel *cancel,
                       Arena *arena, BoxReport *report) {
     const Command *command = &request->commands->items[index];
@@ -104,8 +111,8 @@ static Error *run_one(const BoxRequest *request, size_t index, int null_fd, uint
         .stdout_fd = -1,
         .stderr_fd = -1,
         .log_fd = null_fd,
-        .on_output = buildlog_output,
-        .context = request->log,
+        .on_output = take_output,
+        .context = (void *)(uintptr_t)request,
     };
     spec.skeleton = sandbox_base_skeleton(&spec.skeleton_count);
     buildlog_note(request->log, "%.*s: %.*s", STR_ARG(request->what), STR_ARG(box_command_text(command, arena)));

@@ -21,6 +21,8 @@ typedef struct BoxRequest {
     const char *const *env;
     BoxLimits limits;
     BuildLog *log;
+    void (*on_output)(void *context, Str bytes); // what goes to the log, as it comes; may be NULL
+    void *context;
 } BoxRequest;
 
 typedef struct BoxReport {

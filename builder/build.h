@@ -42,6 +42,9 @@ void build_release(Build *build);
 // of several, their names.
 MUST_CHECK Error *build_error(const Build *build, Arena *arena);
 
+// A failure's own error with, in its hint, where the log and the build directory are.
+Error *build_failure(const Error *error, const StepReport *report) __attribute__((returns_nonnull));
+
 // The outputs of the request's own artifact; false when it is not present.
 bool build_outputs(const Build *build, size_t request, const RecordOutput **outputs_out, size_t *count_out);
 

@@ -81,6 +81,7 @@ static uint64_t now_ns(void) {
 typedef struct Run {
     const Realiser *realiser;
     const PlanStep *step;
+    const RealiseWatch *watch;
     uint32_t cpus;
     Arena *arena;
     BuildLog *log;
@@ -105,7 +106,9 @@ static Error *run_test(Run *run, const PackageTest *test, PlanInputs root) {
                       .root = &composed,
                       .workspace = &run->workspace,
                       .limits = run->realiser->limits,
-                      .log = run->log};
+                      .log = run->log,
+                      .on_output = run->watch->on_output,
+                      .context = run->watch->context};
     box.limits.cpus = run->cpus;
     workspace_release(&run->workspace);
     if (run->staging)
@@ -147,6 +150,7 @@ Error *package_test_run(const Realiser *realiser, StepIndex step, const PlanInpu
     uint64_t began_ns = now_ns();
     Run run = {.realiser = realiser,
                .step = realiser->plan->steps[step],
+               .watch = watch,
                .cpus = cpus,
                .arena = arena,
                .workspace = WORKSPACE_NONE};

@@ -272,7 +272,9 @@ static Error *realise_build(Job *job) {
                       .root = &job->root,
                       .workspace = &job->workspace,
                       .limits = job->realiser->limits,
-                      .log = job->log};
+                      .log = job->log,
+                      .on_output = job->watch->on_output,
+                      .context = job->watch->context};
     box.limits.cpus = job->cpus;
     TRY(environment_variables(package, false, job->arena, &box.env));
     TRY(box_run(&box, job->realiser->cancel, job->arena, &job->box));

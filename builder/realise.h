@@ -25,7 +25,7 @@ const char *realise_phase_name(RealisePhase phase); // "fetching", ...
 typedef struct RealiseWatch {
     void (*on_phase)(void *context, RealisePhase phase);
     void (*on_bytes)(void *context, FetchProgress progress);
-    void (*on_note)(void *context, Str note);
+    void (*on_output)(void *context, Str bytes); // of a build's or test's commands, as it comes
     void *context;
 } RealiseWatch;
 

@@ -99,8 +99,8 @@ static void on_bytes(void *context, FetchProgress progress) {
     tell(context, (ScheduleEvent){.kind = EVENT_BYTES, .bytes = progress});
 }
 
-static void on_note(void *context, Str note) {
-    tell(context, (ScheduleEvent){.kind = EVENT_NOTE, .note = note});
+static void on_output(void *context, Str bytes) {
+    tell(context, (ScheduleEvent){.kind = EVENT_OUTPUT, .output = bytes});
 }
 
 // ---- jobs ----
@@ -108,7 +108,7 @@ static void on_note(void *context, Str note) {
 static void *job_main(void *context) {
     Job *job = context;
     const Realiser *realiser = job->schedule->realiser;
-    RealiseWatch watch = {on_phase, on_bytes, on_note, job};
+    RealiseWatch watch = {on_phase, on_bytes, on_output, job};
     switch (job->kind) {
     case JOB_FETCH:
         job->error = realise_fetch(realiser, job->step, &watch);

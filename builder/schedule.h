@@ -24,7 +24,7 @@ typedef enum ScheduleEventKind {
     EVENT_STARTED,
     EVENT_PHASE,
     EVENT_BYTES,
-    EVENT_NOTE,
+    EVENT_OUTPUT,
     EVENT_DONE,
     EVENT_FAILED, // `error` says why; ERROR_INTERRUPTED for one that was cancelled
 } ScheduleEventKind;
@@ -36,7 +36,7 @@ typedef struct ScheduleEvent {
     StepIndex step;
     RealisePhase phase;       // of EVENT_PHASE
     FetchProgress bytes;      // of EVENT_BYTES
-    Str note;                 // of EVENT_NOTE
+    Str output;               // of EVENT_OUTPUT: a piece, not a line
     const StepReport *report; // of EVENT_DONE and EVENT_FAILED; zero for JOB_FETCH
     const Error *error;       // of EVENT_FAILED
     size_t finished, total;   // steps that were to be made: so many are, of so many

@@ -67,6 +67,24 @@ static const char *tests_text(const StepOutcome *outcome) {
     }
 }
 
+// Of several failures the one error at the end holds the names alone: here is what each was.
+static void print_failures(const Build *build, Arena *arena) {
+    AUTO_BUF Buf text;
+    buf_init(&text, BUF_NO_LIMIT);
+    for (StepIndex i = 0; i < build->result.count; i++) {
+        const StepOutcome *outcome = &build->result.steps[i];
+        bool failed = outcome->outcome == OUTCOME_FAILED;
+        if (!failed && outcome->tests != OUTCOME_FAILED)
+            continue;
+        AUTO_ERROR Error *error = failed ? build_failure(outcome->error, &outcome->report)
+                                         : build_failure(outcome->test_error, &outcome->test_report);
+        buf_printf(&text, "failed: %.*s\n", STR_ARG(plan_step_text(build->plan, i, arena)));
+        error_format(error, &text);
+        buf_add_byte(&text, '\n');
+    }
+    fwrite(buf_cstr(&text), 1, text.len, stderr);
+}
+
 static void print_step(const Build *build, StepIndex step, Arena *arena, Buf *out) {
     const StepOutcome *outcome = &build->result.steps[step];
     const PlanStep *planned = build->plan->steps[step];
@@ -80,9 +98,6 @@ static void print_step(const Build *build, StepIndex step, Arena *arena, Buf *ou
         progress_add_time(out, outcome->report.total_ns);
         buf_printf(out, "%s\n", tests_text(outcome));
         break;
-    case OUTCOME_FAILED:
-        buf_printf(out, "  failed: %.*s\n", STR_ARG(text));
-        break;
     case OUTCOME_SKIPPED:
         buf_printf(out, "  not built: %.*s", STR_ARG(text));
         if (outcome->because != STEP_NONE)
@@ -93,6 +108,7 @@ static void print_step(const Build *build, StepIndex step, Arena *arena, Buf *ou
         if (outcome->tests != OUTCOME_UNNEEDED)
             buf_printf(out, "  found %.*s%s\n", STR_ARG(text), tests_text(outcome));
         break;
+    case OUTCOME_FAILED:
     case OUTCOME_STOPPED:
     case OUTCOME_UNNEEDED:
     default:
@@ -150,6 +166,24 @@ static void json_outputs(JsonWriter *json, Store *store, const RecordOutput *out
     json_close_object(json);
 }
 
+static void json_failure(JsonWriter *json, const Error *error, const StepReport *report) {
+    if (report->log_path) {
+        json_key(json, "log");
+        json_cstring(json, report->log_path);
+    }
+    if (report->kept_path) {
+        json_key(json, "kept");
+        json_cstring(json, report->kept_path);
+    }
+    if (!error)
+        return;
+    AUTO_BUF Buf text;
+    buf_init(&text, BUF_NO_LIMIT);
+    error_format_json(error, &text);
+    json_key(json, "failure");
+    json_raw(json, buf_str(&text));
+}
+
 static void json_steps(JsonWriter *json, const Build *build, Arena *arena) {
     json_key(json, "steps");
     json_open_array(json);
@@ -168,10 +202,8 @@ static void json_steps(JsonWriter *json, const Build *build, Arena *arena) {
             json_key(json, "tests");
             json_cstring(json, outcome->tests == OUTCOME_MADE ? "passed" : outcome_name(outcome->tests));
         }
-        if (outcome->report.log_path) {
-            json_key(json, "log");
-            json_cstring(json, outcome->report.log_path);
-        }
+        json_failure(json, outcome->error, &outcome->report);
+        json_failure(json, outcome->test_error, &outcome->test_report);
         json_close_object(json);
     }
     json_close_array(json);
@@ -255,6 +287,8 @@ static Error *build_and_print(Globals *globals, Session *session, BuildOptions *
     progress_free(progress);
     if (!error && build.ran && !globals->quiet && !globals->json)
         print_summary(&build, began_ns, now_ns(), globals->arena);
+    if (!error && !globals->json && build.result.failed + build.result.tests_failed > 1)
+        print_failures(&build, globals->arena);
     Printer printer = {session, &build, options->set, named, globals->arena};
     if (!error)
         error = globals->json ? print_json(&printer) : print_paths(&printer);
