@@ -18,9 +18,6 @@ typedef struct Switch {
     StackFn fn;
     void *argument;
     Error *result;
-#if defined(__SANITIZE_THREAD__)
-    void *outer_fiber;
-#endif
 } Switch;
 
 char *stack_enter(StackSegments *stack) {
@@ -45,9 +42,6 @@ void stack_release(StackSegments *stack) {
 static void run(unsigned high, unsigned low) {
     Switch *s = (Switch *)(((uintptr_t)high << 32) | (uintptr_t)low);
     s->result = s->fn(s->argument);
-#if defined(__SANITIZE_THREAD__)
-    __tsan_switch_to_fiber(s->outer_fiber, 0);
-#endif
 }
 
 static Error *next_segment(StackSegments *stack, void **out) {
@@ -86,12 +80,13 @@ Error *stack_call(StackSegments *stack, StackFn fn, void *argument) {
     stack->limit = (char *)memory + STACK_RESERVE_BYTES;
     stack->used++;
 #if defined(__SANITIZE_THREAD__)
-    s.outer_fiber = __tsan_get_current_fiber();
+    void *outer = __tsan_get_current_fiber();
     void *fiber = __tsan_create_fiber(0);
     __tsan_switch_to_fiber(fiber, 0);
 #endif
     int failed = swapcontext(&s.outer, &s.inner);
 #if defined(__SANITIZE_THREAD__)
+    __tsan_switch_to_fiber(outer, 0);
     __tsan_destroy_fiber(fiber);
 #endif
     stack->used--;
