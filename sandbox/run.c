@@ -498,6 +498,7 @@ struct SandboxStart {
     Plan plan;
     Running running;
     int layers_write;
+    int idmap_fd; // of those that stores may need, the one that the child has; not ours to close
     char *shared; // with the child, at the same address
 };
 
@@ -507,13 +508,13 @@ Error *sandbox_begin(const SandboxSpec *spec, SandboxStart **out) {
     Arena *arena = arena_new(0);
     SandboxStart *made = arena_zalloc(arena, sizeof *made);
     made->arena = arena;
-    made->layers_write = -1;
+    made->layers_write = made->idmap_fd = -1;
     made->running = (Running){.pidfd = -1, .report_fd = -1, .output_fd = -1};
-    int layers_read = -1, idmap_fd = -1;
+    int layers_read = -1;
     Error *error = plan_make_early(arena, spec, &made->plan);
     // Stores belong to whoever runs us; one that does not is for sandbox_run.
     if (!error && made->plan.identity.mode == HOST_ROOT)
-        error = idmap_userns(geteuid(), getegid(), made->plan.identity, &idmap_fd);
+        error = idmap_userns(geteuid(), getegid(), made->plan.identity, &made->idmap_fd);
     int ends[2] = {-1, -1}; // a socket rather than a pipe: writing to a child that is gone must not end us
     if (!error && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
         error = error_sys(errno, "cannot make a socket");
@@ -523,7 +524,7 @@ Error *sandbox_begin(const SandboxSpec *spec, SandboxStart **out) {
     if (!error && made->shared == MAP_FAILED)
         error = error_sys(errno, "cannot map memory");
     if (!error) {
-        plan_keep(&made->plan, idmap_fd);
+        plan_keep(&made->plan, made->idmap_fd);
         made->plan.layers_fd = layers_read;
         made->plan.layers = (const PlanLayers *)made->shared;
         error = start(&made->plan, spec, &made->running);
@@ -569,10 +570,7 @@ static bool share_layers(SandboxStart *begun, const PlanLayers *layers) {
     PlanLayer *items = room_copy(&room, layers->layers, layers->layer_count * sizeof *items);
     const char **links = room_copy(&room, layers->old_links, layers->layer_count * 2 * sizeof *links);
     for (size_t i = 0; !room.full && i < layers->store_count; i++) {
-        bool kept = stores[i].idmap_fd < 0;
-        for (size_t k = 0; k < begun->plan.keep_count; k++)
-            kept |= begun->plan.keep[k] == stores[i].idmap_fd;
-        room.full |= !kept;
+        room.full |= stores[i].idmap_fd >= 0 && stores[i].idmap_fd != begun->idmap_fd;
         stores[i].path = room_text(&room, stores[i].path);
     }
     for (size_t i = 0; !room.full && i < layers->layer_count; i++) {

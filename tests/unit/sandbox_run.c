@@ -428,6 +428,133 @@ static void bad_specs_are_refused_by_name(void) {
     expect_error(box, ERROR_SANDBOX, "cannot set up the sandbox: cannot enter its working directory: /missing: No such file or directory");
 }
 
+// ---- in two halves ----
+
+static SandboxStart *begin(TestBox *box) {
+    char path[PATH_MAX + 32];
+    SandboxStart *begun = NULL;
+    snprintf(path, sizeof path, "%s/output", case_dir);
+    box->spec.log_fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    Error *error = sandbox_begin(&box->spec, &begun);
+    if (error)
+        report_error(error);
+    CHECK(!error && begun, "begin");
+    return begun;
+}
+
+static void layers_may_come_later(void) {
+    make_layer("a", "opt", "f", "late\n");
+    make_layer("b", "opt", "g", "too\n");
+    TestBox *box = shell_box("cat /opt/f /opt/g; stat -c %u:%g /opt/f; exit 6"), *other = shell_box("true");
+    SandboxStart *begun = begin(box);
+    add_layer(other, "a");
+    add_layer(other, "b");
+    SandboxResult result;
+    Error *error = sandbox_finish(begun, other->layers, 2, NULL, &result);
+    CHECK(!error && result.end == SANDBOX_EXITED && result.code == 6, "end %d with %d", result.end, result.code);
+    CHECK(strcmp(read_file(case_dir, "output"), "late\ntoo\n1000:1000\n") == 0, "%s", read_file(case_dir, "output"));
+    // None at all.
+    box = shell_box("ls -A /opt 2>/dev/null; exit 5");
+    error = sandbox_finish(begin(box), NULL, 0, NULL, &result);
+    CHECK(!error && result.end == SANDBOX_EXITED && result.code == 5, "end %d with %d", result.end, result.code);
+}
+
+static void layers_of_another_owner_take_the_long_way(void) {
+    make_layer("a", "opt", "f", "other\n");
+    char path[PATH_MAX + 32];
+    snprintf(path, sizeof path, "%s/a", case_dir);
+    if (geteuid() == 0)
+        CHECK(chown(path, 1234, 1234) == 0, "chown");
+    TestBox *box = shell_box("cat /opt/f");
+    SandboxLayer layer = {open_dir(path), "."};
+    SandboxResult result;
+    Error *error = sandbox_finish(begin(box), &layer, 1, NULL, &result);
+    if (error)
+        report_error(error);
+    CHECK(!error && result.end == SANDBOX_EXITED && result.code == 0, "end %d with %d", result.end, result.code);
+    CHECK(strcmp(read_file(case_dir, "output"), "other\n") == 0, "%s", read_file(case_dir, "output"));
+}
+
+static void a_second_half_can_fail(void) {
+    Cancel cancel;
+    CHECK(!cancel_init(&cancel), "cancel");
+    TestBox *box = shell_box("true");
+    SandboxLayer layer = {open_dir(case_dir), "missing"};
+    SandboxResult result;
+    Error *error = sandbox_finish(begin(box), &layer, 1, NULL, &result);
+    CHECK(error && error_kind(error) == ERROR_SANDBOX &&
+              strcmp(error_text(error), "cannot set up the sandbox: cannot add a layer to its root: missing: "
+                                        "No such file or directory") == 0, "%s", error ? error_text(error) : "none");
+    error_free(error);
+    layer.path = "../x";
+    error = sandbox_finish(begin(box), &layer, 1, NULL, &result);
+    CHECK(error && strcmp(error_text(error), "layer '../x' is not a clean relative path") == 0, "no error");
+    error_free(error);
+    cancel_request(&cancel);
+    error = sandbox_finish(begin(box), NULL, 0, &cancel, &result);
+    CHECK(error && error_kind(error) == ERROR_INTERRUPTED, "no error");
+    error_free(error);
+    // A first half that fails in the child is told by the second.
+    box_mount(box, (SandboxMount){.kind = SANDBOX_MOUNT_TMPFS, .path = "/nowhere", .source_fd = -1, .mode = 0755});
+    error = sandbox_finish(begin(box), NULL, 0, NULL, &result);
+    CHECK(error && strstr(error_text(error), "cannot find a mountpoint: nowhere"), "no error");
+    error_free(error);
+    box_entry(box, (SkeletonEntry){SKELETON_FILE, "/no/parent", 0644, "x"});
+    error = sandbox_finish(begin(box), NULL, 0, NULL, &result);
+    CHECK(error && strstr(error_text(error), "cannot make a name in its root: no/parent"), "no error");
+    error_free(error);
+}
+
+static unsigned count_fds(void) {
+    unsigned count = 0;
+    AUTO_DIR DIR *dir = opendir("/proc/self/fd");
+    while (readdir(dir))
+        count++;
+    return count;
+}
+
+static void an_abandoned_box_leaves_nothing(void) {
+    TestBox *box = shell_box("touch /build/ran");
+    box_expect(box, SANDBOX_EXITED, 0); // what is made once is made
+    char path[PATH_MAX + 32];
+    snprintf(path, sizeof path, "%s/build/ran", case_dir);
+    unlink(path);
+    box->spec.log_fd = -1;
+    plan_settle();
+    unsigned before = count_fds();
+    for (int i = 0; i < 20; i++) {
+        SandboxStart *begun;
+        Error *error = sandbox_begin(&box->spec, &begun);
+        CHECK(!error, "begin");
+        sandbox_abandon(begun);
+    }
+    sandbox_abandon(NULL);
+    CHECK(count_fds() == before, "%u descriptors, %u before", count_fds(), before);
+    CHECK(waitpid(-1, NULL, __WALL | WNOHANG) < 0 && errno == ECHILD, "a child is left");
+    CHECK(access(path, F_OK) < 0, "it ran");
+}
+
+static void a_begun_box_dies_with_its_maker(void) {
+    int ends[2];
+    CHECK(pipe2(ends, O_CLOEXEC) == 0, "pipe");
+    pid_t maker = fork();
+    if (maker == 0) {
+        TestBox *box = shell_box("true");
+        SandboxStart *begun;
+        box->spec.stdout_fd = box->spec.stderr_fd = ends[1];
+        Error *error = sandbox_begin(&box->spec, &begun);
+        CHECK(!error && write(ends[1], "b", 1) == 1, "begin");
+        for (;;)
+            pause();
+    }
+    close(ends[1]);
+    char byte;
+    CHECK(read(ends[0], &byte, 1) == 1, "begin");
+    kill(maker, SIGKILL);
+    waitpid(maker, NULL, 0);
+    CHECK(read(ends[0], &byte, 1) == 0, "somebody lives on");
+}
+
 // ---- many at once ----
 
 static void *run_ten(void *box) {
@@ -439,14 +566,6 @@ static void *run_ten(void *box) {
         CHECK(!error && result.end == SANDBOX_EXITED && result.code == 5, "end %d with %d", result.end, result.code);
     }
     return NULL;
-}
-
-static unsigned count_fds(void) {
-    unsigned count = 0;
-    AUTO_DIR DIR *dir = opendir("/proc/self/fd");
-    while (readdir(dir))
-        count++;
-    return count;
 }
 
 static void threads_run_boxes_at_the_same_time_and_leave_nothing(void) {
@@ -510,6 +629,11 @@ int main(int argc, char **argv) {
         BOX_CASE(mounts_have_their_flags),
         BOX_CASE(a_mount_of_something_else_is_refused),
         BOX_CASE(bad_specs_are_refused_by_name),
+        BOX_CASE(layers_may_come_later),
+        BOX_CASE(layers_of_another_owner_take_the_long_way),
+        BOX_CASE(a_second_half_can_fail),
+        BOX_CASE(an_abandoned_box_leaves_nothing),
+        BOX_CASE(a_begun_box_dies_with_its_maker),
         BOX_CASE(threads_run_boxes_at_the_same_time_and_leave_nothing),
         BOX_CASE(the_host_is_checked),
     };
