@@ -14,7 +14,7 @@ typedef struct FetchProgress {
     uint64_t done_bytes, total_bytes; // total 0: not known
 } FetchProgress;
 
-// Called from the thread that fetches, a few times a second at most.
+// Called from the thread that fetches, a few times a second at most, and at the end of a transfer.
 typedef void (*FetchProgressFn)(void *context, FetchProgress progress);
 
 typedef struct FetchMirror { // mirror://NAME/... -> bases in order

@@ -142,6 +142,8 @@ Error *transfer_run(const Transfer *transfer, bool *resumed_out) {
         Error *error = run_attempt(&attempt, &end);
         if (!error) {
             *resumed_out = !attempt.from_start;
+            if (transfer->on_progress)
+                transfer->on_progress(transfer->context, (FetchProgress){end.answer.a, end.answer.a});
             return NULL;
         }
         if (end.answered && (end.answer.flags & FAILED_RESTART)) {

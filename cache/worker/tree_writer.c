@@ -97,11 +97,15 @@ static Error *count_bytes(TreeWriter *writer, uint64_t more, Str path) {
     return NULL;
 }
 
+static Error *too_much_text(const TreeWriter *writer, Str at) {
+    return error_new(ERROR_LIMIT, "the names of its links and directories need more than %zu bytes (at \"%s\")",
+                     writer->limits.text_max, name_show(at).text);
+}
+
 static Error *keep_text(TreeWriter *writer, Str text, Str *out) {
     char *copy = arena_try_alloc(writer->arena, text.len + 1);
     if (!copy)
-        return error_new(ERROR_LIMIT, "the names of its links and directories need more than %zu bytes (at \"%s\")",
-                         writer->limits.text_max, name_show(text).text);
+        return too_much_text(writer, text);
     memcpy(copy, text.ptr, text.len);
     copy[text.len] = '\0';
     *out = (Str){copy, text.len};
@@ -149,13 +153,14 @@ static Error *make_one(TreeWriter *writer, int at, const char *name, Str so_far,
     } else if (errno != EEXIST)
         return sys_error("make the directory", so_far);
     int fd = open_beneath(at, name, O_PATH | O_DIRECTORY, 0);
+    struct stat st;
+    if (fd < 0 && errno == ENOTDIR && fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
+        return through(whole, so_far, "symbolic link"); // made by somebody else, as ours come last
     if (fd < 0 && errno == ENOTDIR)
         return str_eq(so_far, whole)
                    ? error_new(ERROR_INVALID, "entry \"%s\" is in the archive as a file and as a directory",
                                name_show(whole).text)
                    : through(whole, so_far, "file");
-    if (fd < 0 && errno == ELOOP)
-        return through(whole, so_far, "symbolic link");
     if (fd < 0)
         return sys_error("open the directory", so_far);
     *fd_out = fd;
@@ -309,7 +314,7 @@ static Error *record_link(TreeWriter *writer, Str path, Link link) {
     TRY(keep_text(writer, path, &link.path));
     Link *kept = arena_try_alloc(writer->arena, sizeof *kept);
     if (!kept)
-        return error_new(ERROR_LIMIT, "too many links (at \"%s\")", name_show(path).text);
+        return too_much_text(writer, path);
     *kept = link;
     map_put(&writer->links, kept->path, kept);
     return NULL;

@@ -29,11 +29,13 @@ static void on_term(int number) {
 }
 
 static unsigned progress_calls;
-static FetchProgress progress_last;
+static FetchProgress progress_first, progress_last; // the first with bytes in it
 static void on_progress(void *context, FetchProgress progress) {
     (void)context;
     progress_calls++;
     progress_last = progress;
+    if (progress_first.done_bytes == 0)
+        progress_first = progress;
 }
 
 // The value of "name=value", or NULL.
@@ -107,8 +109,10 @@ static Error *drive_fetch(int argc, char **argv) {
     TRY(hash_fd(fd, &got, &size));
     if (!hash_eq(got, request.sha256))
         return error_new(ERROR_MISMATCH, "DRIVER: bytes that were handed out are others");
-    printf("ok downloaded=%d size=%llu progress=%u last=%llu/%llu\n", downloaded, (unsigned long long)size,
-           progress_calls, (unsigned long long)progress_last.done_bytes, (unsigned long long)progress_last.total_bytes);
+    printf("ok downloaded=%d size=%llu progress=%u first=%llu/%llu last=%llu/%llu\n", downloaded,
+           (unsigned long long)size, progress_calls, (unsigned long long)progress_first.done_bytes,
+           (unsigned long long)progress_first.total_bytes, (unsigned long long)progress_last.done_bytes,
+           (unsigned long long)progress_last.total_bytes);
     return NULL;
 }
 
