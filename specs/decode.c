@@ -17,16 +17,6 @@ void set_builder_release(SetBuilder *builder) {
     vec_release(&builder->mirrors);
     vec_release(&builder->harnesses);
     map_release(&builder->names);
-    map_release(&builder->strings);
-}
-
-Str set_builder_string(SetBuilder *builder, Str text) {
-    size_t index;
-    if (map_find(&builder->strings, text, &index))
-        return builder->strings.entries[index].key;
-    Str copy = arena_str(builder->arena, text);
-    map_put(&builder->strings, copy, NULL);
-    return copy;
 }
 
 static PackageIndex name_find(const SetBuilder *builder, Str name) {
@@ -277,7 +267,7 @@ static Error *take_tests(Decoder *decoder, Value *record, Package *package) {
         decode_enter(decoder, names.items[i]);
         DECODE_TRY(decoder, lang_record_field(decoder->lang, tests, names.items[i], &value));
         if (value) {
-            items[count].name = set_builder_string(decoder->builder, names.items[i]);
+            items[count].name = arena_str(decoder->builder->arena, names.items[i]);
             TRY(take_test(decoder, value, where_named(tests, names.items[i]), &items[count++]));
         }
         decode_leave(decoder);
@@ -373,7 +363,7 @@ static Error *take_slot(Decoder *decoder, size_t index) {
     map_put(&decoder->builder->names, package.name, (void *)(uintptr_t)(decoder->base + index + 1));
     Arena *arena = decoder->builder->arena;
     Str dir = path_clean(arena, path_join(arena, decoder->specs->root, path_dir(package.span.file)));
-    package.dir = set_builder_string(decoder->builder, dir);
+    package.dir = dir;
     TRY(take_body(decoder, value, &package));
     decoder->slots.items[index].package = package;
     return NULL;
@@ -447,7 +437,7 @@ static Error *take_harness(Decoder *decoder, Str path) {
     TRY(lang_import(decoder->lang, path, &value));
     TRY(lang_force(decoder->lang, value));
     decoder->depth = 0;
-    decoder->place = (SourceSpan){.file = set_builder_string(decoder->builder, path), .line = 1, .column = 1};
+    decoder->place = (SourceSpan){.file = arena_str(decoder->builder->arena, path), .line = 1, .column = 1};
     TRY(decode_kind(decoder, value, (Where){0}, "a stack", &kind));
     if (!str_is(kind, "Stack"))
         return decode_error(decoder, ERROR_INVALID, (Where){0}, "must be a stack, not a %.*s", STR_ARG(kind));
@@ -472,7 +462,7 @@ static Error *reserve_file(Decoder *decoder, Str path) {
     Value *value;
     Str kind;
     decoder->depth = 0;
-    decoder->place = (SourceSpan){.file = set_builder_string(decoder->builder, path), .line = 1, .column = 1};
+    decoder->place = (SourceSpan){.file = arena_str(decoder->builder->arena, path), .line = 1, .column = 1};
     TRY(lang_import(decoder->lang, path, &value));
     TRY(lang_force(decoder->lang, value));
     Where at = where_value(value);

@@ -20,14 +20,11 @@ typedef struct SetBuilder {
     VEC(Layer) layers;
     VEC(Mirror) mirrors;
     VEC(Harness) harnesses;
-    Map names;   // of packages: index + 1 as a pointer
-    Map strings; // each text once
+    Map names; // of packages: index + 1 as a pointer
 } SetBuilder;
 
 void set_builder_init(SetBuilder *builder, Arena *arena, Target target, Stamps *stamps);
 void set_builder_release(SetBuilder *builder);
-// The text, in the builder's arena and NUL-terminated; the same pointer for the same text.
-Str set_builder_string(SetBuilder *builder, Str text);
 // The finished set: sorted within each layer, indices settled.
 PackageSet *set_builder_finish(SetBuilder *builder) __attribute__((returns_nonnull));
 

@@ -105,7 +105,7 @@ Error *decode_build_args(Decoder *decoder, Value *record, NamedValues *out) {
         decode_enter(decoder, names.items[i]);
         DECODE_TRY(decoder, lang_record_field(decoder->lang, args, names.items[i], &value));
         if (value) {
-            items[count].name = set_builder_string(decoder->builder, names.items[i]);
+            items[count].name = arena_str(decoder->builder->arena, names.items[i]);
             TRY(decode_string_value(decoder, value, at, &items[count++].value));
         }
         decode_leave(decoder);
@@ -188,7 +188,7 @@ Error *decode_outputs(Decoder *decoder, Value *record, Package *package) {
                                 "an output's name is made of letters, digits, '_', '-', '.' and '+'");
         DECODE_TRY(decoder, lang_record_field(decoder->lang, outputs, names.items[i], &value));
         if (value) {
-            items[count].name = set_builder_string(decoder->builder, names.items[i]);
+            items[count].name = arena_str(decoder->builder->arena, names.items[i]);
             items[count].glob = STR("");
             TRY(take_output(decoder, value, at, &items[count++]));
         }
@@ -309,8 +309,8 @@ Error *decode_attrs(Decoder *decoder, Value *record, Package *package) {
             buf_clear(&json);
             TRY(note_attr(decoder, package, names.items[i], value, at));
             TRY(decode_json(decoder, value, at, &json));
-            items[count++] = (Attr){set_builder_string(decoder->builder, names.items[i]),
-                                    set_builder_string(decoder->builder, buf_str(&json))};
+            items[count++] = (Attr){arena_str(decoder->builder->arena, names.items[i]),
+                                    arena_str(decoder->builder->arena, buf_str(&json))};
         }
         decode_leave(decoder);
     }

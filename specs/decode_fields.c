@@ -36,28 +36,37 @@ static bool lies_within(SourceSpan inner, SourceSpan outer) {
     return inner.end_line < outer.end_line || inner.end_column <= outer.end_column;
 }
 
+static SourceSpan field_place(const Lang *lang, const Value *record, Str field) {
+    SourceSpan span = lang_field_span(lang, record, field);
+    return span.line ? span : lang_span(lang, record);
+}
+
+static SourceSpan item_place(const Decoder *decoder, Where where, SourceSpan field) {
+    SourceSpan own = where.item ? lang_span(decoder->lang, where.item) : field;
+    if (where.item && where.record && !lies_within(own, field))
+        own = field;
+    return own.line ? own : decoder->place;
+}
+
 SourceSpan decode_place(const Decoder *decoder, Where where) {
     SourceSpan span = where.known ? *where.known : (SourceSpan){0};
     if (where.record)
-        span = lang_field_span(decoder->lang, where.record, where.field);
-    if (where.record && span.line == 0)
-        span = lang_span(decoder->lang, where.record);
-    if (where.item) {
-        SourceSpan own = lang_span(decoder->lang, where.item);
-        if (!where.record || lies_within(own, span))
-            span = own;
-    }
-    return span.line ? span : decoder->place;
+        span = field_place(decoder->lang, where.record, where.field);
+    return item_place(decoder, where, span);
 }
 
 SourceSpan decode_span(Decoder *decoder, Where where) {
-    const Where *last = &decoder->last_where;
-    if (where.record && where.record == last->record && where.item == last->item && str_eq(where.field, last->field))
-        return decoder->last_span;
-    SourceSpan span = decode_place(decoder, where);
-    span.file = set_builder_string(decoder->builder, span.file);
-    decoder->last_where = where;
-    decoder->last_span = span;
+    Where *last = &decoder->last_field;
+    if (where.record && (where.record != last->record || !str_eq(where.field, last->field))) {
+        *last = where;
+        decoder->last_span = field_place(decoder->lang, where.record, where.field);
+    }
+    SourceSpan span = item_place(decoder, where, where.record ? decoder->last_span : (SourceSpan){0});
+    if (span.file.ptr != decoder->last_file.ptr || span.file.len != decoder->last_file.len) {
+        decoder->last_file = span.file;
+        decoder->kept_file = arena_str(decoder->builder->arena, span.file);
+    }
+    span.file = decoder->kept_file;
     return span;
 }
 
@@ -135,7 +144,7 @@ Error *decode_string_value(Decoder *decoder, Value *value, Where at, Str *out) {
     Str text = lang_get_string(value);
     if (str_find_byte(text, '\0') >= 0)
         return decode_error(decoder, ERROR_INVALID, at, "must not hold a NUL character");
-    *out = set_builder_string(decoder->builder, text);
+    *out = arena_str(decoder->builder->arena, text);
     return NULL;
 }
 

@@ -107,7 +107,7 @@ static Error *decode_remote(Decoder *decoder, Value *value, Where at, Source *ou
         return decode_error(decoder, ERROR_INVALID, where_field(value, "sha256"),
                             "must be a SHA-256, 64 hexadecimal digits, not '%.*s'", STR_ARG(sha256));
     decode_leave(decoder);
-    out->name = set_builder_string(decoder->builder, url_file_name(out->url));
+    out->name = arena_str(decoder->builder->arena, url_file_name(out->url));
     TRY(decode_strings(decoder, value, "mirrors", &out->mirrors));
     decode_enter(decoder, STR("mirrors"));
     for (size_t i = 0; i < out->mirrors.count; i++) {

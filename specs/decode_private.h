@@ -51,8 +51,9 @@ typedef struct Decoder {
     SourceSpan place; // of it
     Step path[DECODE_MAX_DEPTH];
     size_t depth;
-    Where last_where; // whose place is `last_span`: the elements of one array ask for the same again and again
+    Where last_field; // whose place is `last_span`: the elements of one array ask for the same again and again
     SourceSpan last_span;
+    Str last_file, kept_file; // the interpreter's name of a file, and ours
 } Decoder;
 
 // ---- decode_fields.c ----

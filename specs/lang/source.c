@@ -23,23 +23,28 @@ typedef struct Position {
     uint32_t line, column;
 } Position;
 
-static Position position_of(Str text, uint32_t offset) {
+// The position of an offset, counted on from a known one before it.
+static Position position_from(Str text, Position at, uint32_t from, uint32_t offset) {
     if (offset > text.len)
         offset = (uint32_t)text.len;
-    Position at = {1, 1};
-    const char *line = text.ptr, *end = text.ptr + offset;
-    for (const char *c = line; c < end && (c = memchr(c, '\n', (size_t)(end - c))); line = ++c)
+    const char *start = text.ptr + from, *line = start, *end = text.ptr + offset;
+    for (const char *c = start; c < end && (c = memchr(c, '\n', (size_t)(end - c))); line = ++c)
         at.line++;
+    if (line > start)
+        at.column = 1;
     for (const char *c = line; c < end; c++)
         at.column += ((unsigned char)*c & 0xC0) != 0x80;
     return at;
 }
 
 SourceSpan source_span(const SourceFile *file, uint32_t start, uint32_t end) {
-    Position from = position_of(file->text, start), to = position_of(file->text, end);
+    Position first = {1, 1};
+    Position from = position_from(file->text, first, 0, start);
+    Position to = end >= start && start <= file->text.len ? position_from(file->text, from, start, end)
+                                                          : position_from(file->text, first, 0, end);
     return (SourceSpan){file->path, from.line, from.column, to.line, to.column, file->text};
 }
 
 uint32_t source_line(const SourceFile *file, uint32_t offset) {
-    return position_of(file->text, offset).line;
+    return position_from(file->text, (Position){1, 1}, 0, offset).line;
 }
