@@ -96,9 +96,13 @@ static Error *core_hash(Lang *lang, Value **args, Value **out) {
 static Error *core_serialize(Lang *lang, Value **args, Value **out) {
     AUTO_BUF Buf text;
     buf_init(&text, lang->memory_budget);
-    if (args[0]->symbol != lang->sym_Json)
-        return caller_error(lang, "only 'Json can be written");
-    TRY(data_export_json(lang, args[1], false, &text));
+    Symbol format = args[0]->symbol;
+    if (format == lang->sym_Json || format == lang->sym_Yaml) // JSON is YAML, too
+        TRY(data_export_json(lang, args[1], false, &text));
+    else if (format == lang->sym_Toml)
+        TRY(data_export_toml(lang, args[1], &text));
+    else
+        return caller_error(lang, "the format must be 'Json, 'Toml or 'Yaml");
     TRY(lang_reserve(lang, text.len, 1, lang->site));
     *out = value_text(lang, arena_str(lang->arena, buf_str(&text)));
     return NULL;
@@ -108,10 +112,9 @@ static Error *core_deserialize(Lang *lang, Value **args, Value **out) {
     Symbol format = args[0]->symbol;
     uint8_t kind = format == lang->sym_Json   ? IMPORT_JSON
                    : format == lang->sym_Toml ? IMPORT_TOML
-                   : format == lang->sym_Yaml ? IMPORT_YAML
                                               : IMPORT_NICKEL;
     if (kind == IMPORT_NICKEL)
-        return caller_error(lang, "the format must be 'Json, 'Toml or 'Yaml");
+        return caller_error(lang, "the format must be 'Json or 'Toml");
     SourceFile source = {.path = STR("<text>"), .text = args[1]->string};
     Error *error = data_parse_text(lang, kind, &source, out);
     return error ? error_wrap(error, "std.deserialize") : NULL;

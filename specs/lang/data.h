@@ -9,5 +9,7 @@ MUST_CHECK Error *data_parse(Lang *lang, const LoadedFile *file, Value **out);
 MUST_CHECK Error *data_parse_text(Lang *lang, uint8_t format, const SourceFile *source, Value **out);
 // Deeply forced value as JSON; see lang_export_json.
 MUST_CHECK Error *data_export_json(Lang *lang, Value *value, bool compact, Buf *out);
+// As TOML: the value must be a record; the records in it become inline tables.
+MUST_CHECK Error *data_export_toml(Lang *lang, Value *value, Buf *out);
 
 #endif

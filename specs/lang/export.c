@@ -1,4 +1,4 @@
-// Values as JSON: sorted keys, numbers exact where they are whole, else the shortest text that reads back.
+// Values as JSON (or TOML): sorted keys, numbers exact where they are whole, else the shortest text that reads back.
 #include "specs/lang/data.h"
 #include "specs/lang/operators.h"
 
@@ -9,7 +9,7 @@
 typedef struct Writer {
     Lang *lang;
     Buf *out;
-    bool compact;
+    bool compact, toml;
     Buf path; // of the value being written
 } Writer;
 
@@ -80,8 +80,9 @@ static Error *write_array(Writer *w, const Value *value, unsigned depth) {
 static Error *write_record(Writer *w, Record *record, unsigned depth) {
     uint32_t count = 0;
     Field **fields = record_sorted(w->lang, record, false, &count);
-    bool first = true;
-    buf_add_byte(w->out, '{');
+    bool first = true, lines = w->toml && depth == 0;
+    if (!lines)
+        buf_add_byte(w->out, '{');
     for (uint32_t i = 0; i < count; i++) {
         if (fields[i]->flags & FIELD_NOT_EXPORTED)
             continue;
@@ -91,17 +92,17 @@ static Error *write_record(Writer *w, Record *record, unsigned depth) {
             buf_add_byte(&w->path, '.');
         add_field_name(name, &w->path);
         if (!first)
-            buf_add_byte(w->out, ',');
+            buf_add_byte(w->out, lines ? '\n' : ',');
         first = false;
         newline(w, depth + 1);
         write_string(w->out, name);
-        buf_add_cstr(w->out, w->compact ? ":" : ": ");
+        buf_add_cstr(w->out, w->toml ? " = " : w->compact ? ":" : ": ");
         TRY(write_value(w, field_value(w->lang, record, fields[i]), depth + 1));
         w->path.len = path_len;
     }
-    if (!first)
+    if (!first && !lines)
         newline(w, depth);
-    buf_add_byte(w->out, '}');
+    buf_add_byte(w->out, lines ? '\n' : '}');
     return NULL;
 }
 
@@ -130,6 +131,8 @@ static Error *write_value(Writer *w, Value *value, unsigned depth) {
         return error_new(ERROR_LIMIT, "the exported text is larger than %zu MiB", w->out->max / (1024 * 1024));
     switch (value->kind) {
     case VALUE_NULL:
+        if (w->toml)
+            return not_exportable(w, value);
         buf_add_cstr(w->out, "null");
         return NULL;
     case VALUE_BOOL:
@@ -154,13 +157,24 @@ static Error *write_value(Writer *w, Value *value, unsigned depth) {
     }
 }
 
-Error *data_export_json(Lang *lang, Value *value, bool compact, Buf *out) {
+static Error *write_all(Lang *lang, Value *value, bool compact, bool toml, Buf *out) {
     TRY(force_deep(lang, value, true));
-    Writer writer = {.lang = lang, .out = out, .compact = compact};
+    Writer writer = {.lang = lang, .out = out, .compact = compact, .toml = toml};
     buf_init(&writer.path, 64 * 1024);
     Error *error = write_value(&writer, value, 0);
     buf_release(&writer.path);
     if (!error && out->overflow)
         error = error_new(ERROR_LIMIT, "the exported text is larger than %zu MiB", out->max / (1024 * 1024));
     return error;
+}
+
+Error *data_export_json(Lang *lang, Value *value, bool compact, Buf *out) {
+    return write_all(lang, value, compact, false, out);
+}
+
+Error *data_export_toml(Lang *lang, Value *value, Buf *out) {
+    TRY(force(lang, value));
+    if (value->kind != VALUE_RECORD)
+        return eval_error(lang, value->origin, "TOML is made of records only: %s cannot be written", value_kind_name(value));
+    return write_all(lang, value, true, true, out);
 }

@@ -245,10 +245,15 @@ Error *import_text(Lang *lang, Str path, Str text, Value **out) {
 
 // ---- from text to value ----
 
+typedef struct ReadCall {
+    Lang *lang;
+    LoadedFile *file;
+    Value *value; // of data
+} ReadCall;
+
 static Error *parse_program(Lang *lang, LoadedFile *file) {
     if (file->root)
         return NULL;
-    TRY(source_check(&file->source));
     TRY(parse_file(lang->arena, lang->symbols, &file->source, &file->root));
     Error *error = scope_resolve(lang, file);
     if (error)
@@ -256,18 +261,23 @@ static Error *parse_program(Lang *lang, LoadedFile *file) {
     return error;
 }
 
+static Error *read_file(void *argument) {
+    ReadCall *call = argument;
+    TRY(source_check(&call->file->source));
+    if (call->file->format == IMPORT_NICKEL)
+        return parse_program(call->lang, call->file);
+    return data_parse(call->lang, call->file, &call->value);
+}
+
+// Parsing is recursive up to its own limit, for which an evaluation that is already deep has no room: so it always starts
+// on a fresh segment.
 Error *force_file(Lang *lang, uint32_t index, Value **out) {
     LoadedFile *file = lang->files[index];
-    Error *error;
-    if (file->format == IMPORT_NICKEL) {
-        error = parse_program(lang, file);
-    } else {
-        error = source_check(&file->source);
-        if (!error)
-            error = data_parse(lang, file, out);
-    }
+    ReadCall call = {.lang = lang, .file = file};
+    Error *error = on_fresh_stack(lang, read_file, &call);
     if (error)
         return with_chain(lang, error, file->import);
+    *out = call.value;
     if (file->format != IMPORT_NICKEL)
         return NULL;
     return eval(lang, file->root, frame_new(lang, NULL, file->frame_size), out);

@@ -15,8 +15,8 @@ typedef struct StackSegments {
 } StackSegments;
 
 enum {
-    STACK_SEGMENT_BYTES = 4 * 1024 * 1024,
-    STACK_MAX_SEGMENTS = 128,        // half a gigabyte of address space; touched pages only are memory
+    STACK_SEGMENT_BYTES = 16 * 1024 * 1024,
+    STACK_MAX_SEGMENTS = 16,         // of address space; touched pages only are memory
     STACK_CALLER_BYTES = 64 * 1024,  // what may be used of the caller's own stack
     STACK_RESERVE_BYTES = 32 * 1024, // left for leaf functions at the end of a segment
 };
