@@ -50,7 +50,11 @@ static const Verb verbs[] = {
      "  --rebuild    as for `minimal build`\n",
      cmd_plan},
     {"log", "print the log of a package's last build",
-     "minimal log PKG\n", cmd_log},
+     "minimal log PKG [--tests] [--path]\n"
+     "\n"
+     "  --tests    the log of its tests instead\n"
+     "  --path     print where the log is\n",
+     cmd_log},
     {"cache", "look after the store",
      "minimal cache verify            check every object and record, and repair what can be repaired\n"
      "minimal cache info              sizes and counts\n"
