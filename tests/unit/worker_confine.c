@@ -101,6 +101,9 @@ static void in_child(uid_t uid, ConfineWall wall, void (*body)(Place *, ConfineW
 }
 
 static bool has_landlock(void) {
+#ifdef __SANITIZE_THREAD__
+    return false; // its runtime needs calls that the walls refuse
+#endif
     return syscall(444 /* landlock_create_ruleset */, NULL, (size_t)0, 1 /* its version */) > 0;
 }
 
