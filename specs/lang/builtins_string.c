@@ -226,8 +226,8 @@ static Error *string_base64_encode(Lang *lang, Value **args, Value **out) {
     AUTO_BUF Buf result;
     Base64 variant;
     Str text = args[1]->string;
-    TRY(base64_variant(lang, args[0], &variant));
     buf_init(&result, lang->memory_budget);
+    TRY(base64_variant(lang, args[0], &variant));
     for (size_t i = 0; i < text.len; i += 3) {
         size_t have = text.len - i < 3 ? text.len - i : 3;
         uint32_t bits = 0;
@@ -250,6 +250,7 @@ static Error *string_base64_decode(Lang *lang, Value **args, Value **out) {
     Str text = args[1]->string;
     uint32_t bits = 0;
     unsigned have = 0;
+    buf_init(&result, lang->memory_budget);
     TRY(base64_variant(lang, args[0], &variant));
     if (variant.pad && text.len % 4)
         return caller_error(lang, "invalid base64: the padding is missing");
@@ -257,7 +258,6 @@ static Error *string_base64_decode(Lang *lang, Value **args, Value **out) {
         text.len--;
     if (text.len % 4 == 1)
         return caller_error(lang, "invalid base64: one digit is left over");
-    buf_init(&result, lang->memory_budget);
     for (size_t i = 0; i < text.len; i++) {
         const char *digit = text.ptr[i] ? strchr(variant.alphabet, text.ptr[i]) : NULL;
         if (!digit)
