@@ -54,6 +54,9 @@ typedef struct ChildReport {
     struct rusage usage; // of an ended command: of all that init has waited for
 } ChildReport;
 
+// The error that a report of a failed step is. failure.c
+Error *child_error(const Plan *plan, const ChildReport *report) __attribute__((returns_nonnull));
+
 // Never returns. The calling process is alone in its pid namespace, with all signals blocked.
 _Noreturn void child_main(const Plan *plan);
 

@@ -135,8 +135,8 @@ static void check_kernel(Checks *checks) {
     unsigned major = 0, minor = 0;
     uname(&name);
     bool read = sscanf(name.release, "%u.%u", &major, &minor) == 2;
-    bool ok = read && (major > 5 || (major == 5 && minor >= 11));
-    add_check(checks, "kernel", true, ok, name.release, "Linux 5.11 or later is needed");
+    bool ok = read && (major > 5 || (major == 5 && minor >= 12));
+    add_check(checks, "kernel", true, ok, name.release, "Linux 5.12 or later is needed");
 }
 
 static void check_identity(Checks *checks, HostIdentity *identity, bool *known_out) {
@@ -171,10 +171,14 @@ static void check_namespaces(Checks *checks) {
     }
 }
 
-// One real box, on nothing: it must fail to execute, and only that.
+// One real box, on a directory of the host: it must fail to execute, and only that.
 static void check_box(Checks *checks) {
     static const char *const argv[] = {"/nothing", NULL}, *const env[] = {NULL};
-    SandboxSpec spec = {.argv = argv,
+    AUTO_FD int top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    const SandboxLayer layer = {top, "usr"};
+    SandboxSpec spec = {.layers = &layer,
+                        .layer_count = 1,
+                        .argv = argv,
                         .env = env,
                         .cwd = "/",
                         .hostname = "minimal",

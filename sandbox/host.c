@@ -119,7 +119,7 @@ Error *host_namespace_error(int errno_value, const char *what) {
     if (errno_value == ENOSPC || errno_value == EUSERS)
         return error_hint(sandbox, "a limit on namespaces is reached: see the max_*_namespaces files in /proc/sys/user");
     if (errno_value == ENOSYS || errno_value == EINVAL)
-        return error_hint(sandbox, "Linux 5.11 or later is needed, with user, pid, net, ipc, uts, cgroup and time "
+        return error_hint(sandbox, "Linux 5.12 or later is needed, with user, pid, net, ipc, uts, cgroup and time "
                                    "namespaces; `minimal doctor` says which is missing");
     return error_hint(sandbox, "something outside forbids it, such as a container's seccomp profile: allow clone3, unshare "
                                "and mount in it; `minimal doctor` says more");

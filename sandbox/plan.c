@@ -284,13 +284,30 @@ static void plan_strings(Arena *arena, const SandboxSpec *spec, Plan *plan) {
                                 (long long)boot.tv_sec);
 }
 
-static void plan_descriptors(const SandboxSpec *spec, Plan *plan) {
+// A directory of the host as stdin or stdout would be a door: openat(0, "..").
+static Error *check_stdio(const Plan *plan) {
+    static const char *const names[] = {"stdin", "stdout", "stderr"};
+    struct stat st;
+    for (int i = 0; i < 3; i++) {
+        if (plan->stdio[i] < 0)
+            continue;
+        if (fstat(plan->stdio[i], &st) < 0)
+            return error_sys(errno, "cannot look at the %s that a sandbox is to have", names[i]);
+        if (S_ISDIR(st.st_mode) || S_ISBLK(st.st_mode))
+            return error_new(ERROR_SANDBOX, "%s is a %s of the host, which a sandbox must not have", names[i],
+                             S_ISDIR(st.st_mode) ? "directory" : "block device");
+    }
+    return NULL;
+}
+
+static Error *plan_descriptors(const SandboxSpec *spec, Plan *plan) {
     plan->stdio[0] = spec->stdin_fd;
     plan->stdio[1] = spec->stdout_fd;
     plan->stdio[2] = spec->stderr_fd;
     for (size_t i = 0; i < plan->mount_count; i++)
         if (plan->mounts[i].kind == SANDBOX_MOUNT_BIND)
             plan_keep(plan, plan->mounts[i].source.idmap_fd);
+    return check_stdio(plan);
 }
 
 Error *plan_make_early(Arena *arena, const SandboxSpec *spec, Plan *plan) {
@@ -311,7 +328,7 @@ Error *plan_make_early(Arena *arena, const SandboxSpec *spec, Plan *plan) {
     TRY(plan_cpus(spec, plan));
     TRY(plan_program(arena, spec, plan));
     plan_strings(arena, spec, plan);
-    plan_descriptors(spec, plan);
+    TRY(plan_descriptors(spec, plan));
     plan->seccomp = seccomp_program();
     return NULL;
 }

@@ -198,6 +198,11 @@ as() {
     [ "$status" = 0 ] && [ "$output" = extra ]
 }
 
+@test "a directory of the host is no input" {
+    run as caller "$top/minimal" -q exec -p shell -- sh -c 'echo ran' </
+    [ "$status" = 125 ] && [ "$output" = "minimal: stdin is a directory of the host, which a sandbox must not have" ]
+}
+
 @test "doctor says that this host gives all that is needed" {
     for who in "${users[@]}"; do
         run as "$who" "$top/minimal" doctor

@@ -197,6 +197,19 @@ static void descriptors_may_have_any_numbers(void) {
     CHECK((text = read_file(case_dir, "err")) && strcmp(text, "err\n") == 0, "%s", text);
 }
 
+static void directories_are_no_input(void) {
+    TestBox *box = shell_box("true");
+    box->spec.stdin_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    expect_error(box, ERROR_SANDBOX, "stdin is a directory of the host, which a sandbox must not have");
+    box->spec.stdin_fd = open("/", O_PATH | O_CLOEXEC);
+    expect_error(box, ERROR_SANDBOX, "stdin is a directory of the host, which a sandbox must not have");
+    box->spec.stdin_fd = -1;
+    box->spec.stdout_fd = box->spec.stderr_fd = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    expect_error(box, ERROR_SANDBOX, "stdout is a directory of the host, which a sandbox must not have");
+    box->spec.stdout_fd = 1000;
+    expect_error(box, ERROR_SYSTEM, "cannot look at the stdout that a sandbox is to have: Bad file descriptor");
+}
+
 static void usage_counts_all_processes(void) {
     TestBox *box = shell_box("i=0; (while [ $i -lt 60000 ]; do i=$((i+1)); done) & wait");
     box_expect(box, SANDBOX_EXITED, 0);
@@ -616,6 +629,7 @@ int main(int argc, char **argv) {
         BOX_CASE(output_goes_to_the_log_and_the_callback_in_order),
         BOX_CASE(stdin_is_what_the_spec_says),
         BOX_CASE(descriptors_may_have_any_numbers),
+        BOX_CASE(directories_are_no_input),
         BOX_CASE(usage_counts_all_processes),
         BOX_CASE(the_first_layer_wins),
         BOX_CASE(layers_may_lie_in_several_directories),
