@@ -477,8 +477,13 @@ static Error *decode_all(Decoder *decoder) {
     const LayerSpecs *specs = decoder->specs;
     for (size_t i = 0; i < specs->packages.count; i++)
         TRY(reserve_file(decoder, specs->packages.items[i]));
-    for (; decoder->done < decoder->slots.count; decoder->done++)
+    for (; decoder->done < decoder->slots.count; decoder->done++) {
         TRY(take_slot(decoder, decoder->done));
+        if (decoder->slots.count > DECODE_MAX_PACKAGES)
+            return error_hint(decode_error(decoder, ERROR_LIMIT, (Where){0}, "the layer has more than %d packages",
+                                           DECODE_MAX_PACKAGES),
+                              "does a function make packages without end?");
+    }
     for (size_t i = 0; i < decoder->slots.count; i++)
         TRY(check_references(decoder, &decoder->slots.items[i].package));
     for (size_t i = 0; i < specs->harnesses.count; i++)

@@ -38,9 +38,12 @@ typedef struct LayerSpecs {
     StrSlice harnesses; // paths of stack.ncl and harness.ncl files
 } LayerSpecs;
 
+enum { DECODE_MAX_PACKAGES = 100000 }; // in one layer
+
 // Decodes each package, and all that it refers to, as layer number `layer`; each is decoded once, however often it is
 // referred to. ERROR_CONFLICT when a name is taken, in this layer or another one; ERROR_NOT_FOUND for an upstream,
-// output or package that is not there; ERROR_INVALID for what a spec must not say; errors of the interpreter.
+// output or package that is not there; ERROR_INVALID for what a spec must not say; ERROR_LIMIT beyond
+// DECODE_MAX_PACKAGES; errors of the interpreter.
 MUST_CHECK Error *decode_layer(SetBuilder *builder, const LayerSpecs *specs, uint32_t layer);
 
 #endif

@@ -123,7 +123,8 @@ static Error *evaluate_layer(const SpecsOptions *options, SetBuilder *builder, S
     AUTO_LANG Lang *lang = NULL;
     TRY(lang_start(options, &context, entry->params, &lang));
     specs.lang = lang;
-    vec_push(&builder->layers, (Layer){.dir = dir, .name = layer_name(dir), .legacy = project->legacy});
+    vec_push(&builder->layers,
+             (Layer){.dir = dir, .name = arena_str(builder->arena, layer_name(dir)), .legacy = project->legacy});
     for (size_t i = 0; i < project->mirror_count; i++)
         vec_push(&builder->mirrors, project->mirrors[i]);
     Error *error = decode_layer(builder, &specs, (uint32_t)(builder->layers.count - 1));

@@ -225,6 +225,31 @@ static void an_empty_command_is_none(void **state) {
         load_spec("{ name = \"p\", build_deps = [], cmd = \"\" } | m.BuildSpec")->packages[0].commands.count, 0);
 }
 
+static void a_hidden_layer_may_use_its_whole_repository(void **state) {
+    (void)state;
+    write_file("layer/.minimal/minimal.toml", "");
+    write_file("layer/main.c", "int main(void) { return 0; }");
+    write_file("layer/.minimal/packages/p/build.ncl",
+               IMPORT "{ name = \"p\", build_deps = [{ file = \"../../../main.c\" } | m.Local] } | m.BuildSpec");
+    PackageSet *set = NULL;
+    ok(load(&set));
+    assert_string_equal(set->packages[0].inputs[0].local.path.ptr, scratch("layer/main.c").ptr);
+    assert_string_equal(set->layers[0].dir.ptr, scratch("layer/.minimal").ptr);
+    assert_string_equal(set->layers[0].name.ptr, "layer");
+    assert_string_equal(set->packages[0].span.file.ptr, "packages/p/build.ncl");
+}
+
+static void sideloads_get_their_parameters(void **state) {
+    (void)state;
+    write_file("layer/minimal.toml", "[upstream]\n[[upstream.sideloads]]\ndir = \"../side\"\nparams = { n = 7 }\n");
+    write_file("side/minimal.toml", "[params]\nn = { type = \"number\", default = 1 }\n");
+    write_file("side/packages/s/build.ncl",
+               IMPORT "let { param, .. } = import \"config.ncl\" in\n"
+                      "{ name = \"s\", build_deps = [], attrs.build_cost_multiple = param \"n\" } | m.BuildSpec");
+    const PackageSet *set = load_spec("{ name = \"p\", build_deps = [m.upstream \"s\"] } | m.BuildSpec");
+    assert_int_equal(package_named(set, "s")->cost, 7);
+}
+
 // ---- what is refused ----
 
 #define SHA "sha256 = \"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\""
@@ -502,6 +527,76 @@ static void refuses_mistakes(void **state) {
         refuses_one_spec(refused[i].text, refused[i].message);
 }
 
+static void refuses_one_name_in_two_layers(void **state) {
+    (void)state;
+    PackageSet *set = NULL;
+    write_file("layer/minimal.toml", "[upstream]\ndir = \"../up\"\n");
+    write_file("up/packages/p/build.ncl", IMPORT "{ name = \"p\", build_deps = [] } | m.BuildSpec");
+    write_spec("p", IMPORT "{ name = \"p\", build_deps = [] } | m.BuildSpec");
+    assert_fails(load(&set),
+                 "packages/p/build.ncl:2:1: a package 'p' is declared already at ../up/packages/p/build.ncl:2:1: "
+                 "a name stands for one package in all layers");
+}
+
+static void refuses_a_mistake_in_an_upstream_by_its_path(void **state) {
+    (void)state;
+    PackageSet *set = NULL;
+    write_file("layer/minimal.toml", "[upstream]\ndir = \"../up\"\n");
+    write_file("up/packages/q/build.ncl", IMPORT "{ name = \"Q\", build_deps = [] } | m.BuildSpec");
+    Str message = message_of(load(&set));
+    assert_true(str_starts_with(message, STR("../up/packages/q/build.ncl:2:10: name: 'Q' is no name for a package")));
+}
+
+static void refuses_packages_without_end(void **state) {
+    (void)state;
+    PackageSet *set = NULL;
+    write_spec("p",
+               IMPORT "let rec make = fun n => { name = \"p%{n}\", build_deps = [make (n + 1)] } | m.BuildSpec in\n"
+                      "make 0");
+    SpecsOptions options = options_for((Target){ARCH_AMD64, OS_LINUX});
+    options.memory_budget_bytes = 16 << 20;
+    Str message = message_of(specs_load(&options, scratch_arena, &set));
+    assert_true(str_starts_with(message, STR("packages/p/build.ncl:2:")));
+    assert_true(str_ends_with(message, STR(": evaluation needs more than its 16 MiB of memory")));
+}
+
+static void refuses_harnesses_that_are_none(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *message;
+    } wrong[] = {
+        {"3", "stacks/s/stack.ncl:1:1: must be a stack, not a Number"},
+        {"let m = import \"minimal.ncl\" in { name = \"s\", build_deps = [] } | m.BuildSpec",
+         "stacks/s/stack.ncl:1:1: must be a stack, not a Builder"},
+        {"let m = import \"minimal.ncl\" in m.stack { name = \"s\", build_packages = [\"nothing\"] }",
+         "stacks/s/stack.ncl:1:72: build_packages: there is no package 'nothing'"},
+        {"let m = import \"minimal.ncl\" in m.stack { name = \"S\" }",
+         "stacks/s/stack.ncl:1:51: name: 'S' is no name for a stack // a name is made of a-z, 0-9, '.', '_', '+' and "
+         "'-', "
+         "and begins with a letter or digit"},
+        {"let m = import \"minimal.ncl\" in m.stack {}",
+         "stacks/s/stack.ncl:1:41: name: missing definition for `name`"},
+    };
+    write_spec("p", IMPORT "{ name = \"p\", build_deps = [] } | m.BuildSpec");
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        PackageSet *set = NULL;
+        write_file("layer/stacks/s/stack.ncl", wrong[i].text);
+        assert_string_equal(without_std_places(message_of(load(&set))).ptr, wrong[i].message);
+    }
+}
+
+static void refuses_a_directory_that_is_no_layer(void **state) {
+    (void)state;
+    PackageSet *set = NULL;
+    make_dir("layer");
+    assert_fails(load(&set),
+                 arena_printf(scratch_arena,
+                              "there is no minimal.toml in %s, nor above it // an empty minimal.toml makes a "
+                              "directory a layer; -C DIR works in another one",
+                              scratch("layer").ptr)
+                     .ptr);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         SCRATCH_TEST(reads_every_field),
@@ -513,7 +608,14 @@ int main(void) {
         SCRATCH_TEST(parameters_reach_specs),
         SCRATCH_TEST(harnesses_are_found),
         SCRATCH_TEST(an_empty_command_is_none),
+        SCRATCH_TEST(a_hidden_layer_may_use_its_whole_repository),
+        SCRATCH_TEST(sideloads_get_their_parameters),
         SCRATCH_TEST(refuses_mistakes),
+        SCRATCH_TEST(refuses_one_name_in_two_layers),
+        SCRATCH_TEST(refuses_a_mistake_in_an_upstream_by_its_path),
+        SCRATCH_TEST(refuses_packages_without_end),
+        SCRATCH_TEST(refuses_harnesses_that_are_none),
+        SCRATCH_TEST(refuses_a_directory_that_is_no_layer),
     };
     return cmocka_run_group_tests_name("specs_decode", tests, NULL, NULL);
 }

@@ -397,6 +397,27 @@ static void notices_a_new_stack(void **state) {
     assert_int_equal(load_expecting(false)->harness_count, 1);
 }
 
+static void notices_changes_in_the_layer_above(void **state) {
+    (void)state;
+    make_layer();
+    write_file("layer/minimal.toml", "[upstream]\ndir = \"../up\"\n");
+    write_file("up/packages/two/build.ncl",
+               "let { BuildSpec, .. } = import \"minimal.ncl\" in { name = \"two\", build_deps = [] } | BuildSpec");
+    assert_int_equal(load_expecting(false)->layer_count, 2);
+    load_expecting(true);
+    write_file("up/minimal.toml", "legacy = true\n"); // there was none
+    assert_true(load_expecting(false)->layers[0].legacy);
+    write_file("up/packages/three/build.ncl",
+               "let { BuildSpec, .. } = import \"minimal.ncl\" in { name = \"three\", build_deps = [] } | BuildSpec");
+    assert_int_equal(load_expecting(false)->count, 3);
+    write_file("up/.minimal/minimal.toml", ""); // another place for the layer's file, next to the first
+    PackageSet *set;
+    SpecsOptions options = {.start = scratch("layer"), .home = STR(""), .snapshot_dir = scratch("snapshots")};
+    options.program = scratch("program").ptr;
+    assert_fails(specs_load(&options, scratch_arena, &set),
+                 "minimal.toml:2:7: ../up has both minimal.toml and .minimal/minimal.toml");
+}
+
 static void notices_another_program(void **state) {
     (void)state;
     make_layer();
@@ -493,6 +514,7 @@ int main(void) {
         SCRATCH_TEST(notices_a_changed_local_file),
         SCRATCH_TEST(notices_a_changed_minimal_toml),
         SCRATCH_TEST(notices_a_new_stack),
+        SCRATCH_TEST(notices_changes_in_the_layer_above),
         SCRATCH_TEST(notices_another_program),
         SCRATCH_TEST(a_broken_snapshot_is_evaluated_anew),
         SCRATCH_TEST(what_others_could_write_is_not_read),
