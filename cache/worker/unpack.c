@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <locale.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -49,6 +50,8 @@ struct Layer {
 static locale_t utf8_locale; // made once, before the worker is confined
 
 void unpack_prepare(void) {
+    setenv("TZ", "UTC0", 1); // a zip's times have no zone: libarchive takes the process's
+    tzset();
     if (!utf8_locale)
         utf8_locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 }
