@@ -42,7 +42,7 @@ typedef enum AstKind {
     AST_ANNOTATED,   // annotated: value with its annotations, first one first
     AST_IMPORT,      // import: text is the path as written; format
     AST_IMPORT_PACKAGE, // symbol
-    AST_PRIMOP,      // symbol: the name between the % signs; applied by AST_APP
+    AST_PRIMOP,         // symbol: the name between the % signs; applied by AST_APP
     // Types
     AST_TYPE_DYN,
     AST_TYPE_NUMBER,
@@ -54,7 +54,8 @@ typedef enum AstKind {
     AST_TYPE_ARROW,  // pair: domain, codomain
     AST_TYPE_FORALL, // forall: identifiers and body
     AST_TYPE_ENUM,   // rows: [| 'A, 'B T; tail |]
-    AST_TYPE_RECORD, // rows: { a : A, b : B; tail }. A literal that is non-empty or has a tail, is closed (no `..`), and
+    AST_TYPE_RECORD, // rows: { a : A, b : B; tail }. A literal that is non-empty or has a tail, is closed (no `..`),
+                     // and
                      // whose fields all are just `name : T`. The parser decides; all others are AST_RECORD.
     AST_KIND_COUNT
 } AstKind;
@@ -91,7 +92,14 @@ enum {
     AST_FLAG_PARENS = 16,       // was written in parentheses (the span includes them or not, as is convenient)
 };
 
-typedef enum ImportFormat { IMPORT_BY_EXTENSION, IMPORT_NICKEL, IMPORT_JSON, IMPORT_YAML, IMPORT_TOML, IMPORT_TEXT } ImportFormat;
+typedef enum ImportFormat {
+    IMPORT_BY_EXTENSION,
+    IMPORT_NICKEL,
+    IMPORT_JSON,
+    IMPORT_YAML,
+    IMPORT_TOML,
+    IMPORT_TEXT
+} ImportFormat;
 
 typedef struct AstNode AstNode;
 typedef struct AstPattern AstPattern;
@@ -106,7 +114,12 @@ typedef struct AstAnnotation {
     bool is_static; // `:`; else `|`
 } AstAnnotation;
 
-typedef enum AstPriority { AST_PRIORITY_NORMAL, AST_PRIORITY_DEFAULT, AST_PRIORITY_NUMBER, AST_PRIORITY_FORCE } AstPriority;
+typedef enum AstPriority {
+    AST_PRIORITY_NORMAL,
+    AST_PRIORITY_DEFAULT,
+    AST_PRIORITY_NUMBER,
+    AST_PRIORITY_FORCE
+} AstPriority;
 
 // One field as written. Of a path `a.b.c = v | meta` the parser makes a = {b = {c = v | meta}} with AST_FLAG_PATH on
 // the inner records. A name written twice stays twice here; scope.c combines them.
@@ -117,14 +130,14 @@ typedef struct AstField {
     AstAnnotation *annotations;
     uint16_t annotation_count;
     bool optional, not_exported;
-    bool include;         // `include name`: value is NULL; scope.c resolves it outside of the record
-    uint8_t priority;     // AstPriority
-    Str priority_text;    // of AST_PRIORITY_NUMBER: as AST_NUMBER, perhaps with '-' in front
-    Str doc;              // ptr NULL when there is none
-    uint32_t start, end;  // of the name
+    bool include;        // `include name`: value is NULL; scope.c resolves it outside of the record
+    uint8_t priority;    // AstPriority
+    Str priority_text;   // of AST_PRIORITY_NUMBER: as AST_NUMBER, perhaps with '-' in front
+    Str doc;             // ptr NULL when there is none
+    uint32_t start, end; // of the name
     // Set by scope.c.
-    uint32_t slot;        // where siblings find it in the record's frame; AST_NO_SLOT when none looks
-    bool revertible;      // the value, or an annotation, mentions a sibling
+    uint32_t slot;   // where siblings find it in the record's frame; AST_NO_SLOT when none looks
+    bool revertible; // the value, or an annotation, mentions a sibling
 } AstField;
 
 #define AST_NO_SLOT UINT32_MAX
@@ -150,7 +163,7 @@ typedef struct AstRow { // of a record type, or an enum type
 typedef struct AstRows {
     AstRow *rows;
     uint32_t count;
-    uint8_t tail; // AstTail
+    uint8_t tail;      // AstTail
     AstNode *tail_var; // AST_VAR when tail is AST_TAIL_VAR
 } AstRows;
 

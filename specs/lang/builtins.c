@@ -118,7 +118,8 @@ static Error *bad_argument(Lang *lang, const Native *native, size_t index, Value
     Str brief = value_brief(lang, value);
     const char *wanted = letter_text(native->args[index]), *got = value_kind_name(value);
     if (str_starts_with(str_from(native->name), STR("std.")))
-        return eval_error(lang, site, "contract broken by the caller of `%s`: argument %zu must be %s, this is %s (%.*s)",
+        return eval_error(lang, site,
+                          "contract broken by the caller of `%s`: argument %zu must be %s, this is %s (%.*s)",
                           native->name, index + 1, wanted, got, STR_ARG(brief));
     return eval_error(lang, site, "%s expects %s as argument %zu, this is %s (%.*s)", native->name, wanted, index + 1,
                       got, STR_ARG(brief));
@@ -226,8 +227,9 @@ static void sort_modules(Record *module) {
 }
 
 void builtins_init(Lang *lang) {
-    const NativeTable *tables[] = {&array_natives,  &array_more_natives, &contract_natives, &core_natives, &function_natives,
-                                   &number_natives, &record_natives,     &string_natives,   &regex_natives};
+    const NativeTable *tables[] = {&array_natives,  &array_more_natives, &contract_natives,
+                                   &core_natives,   &function_natives,   &number_natives,
+                                   &record_natives, &string_natives,     &regex_natives};
     Record *std = record_new(lang, MODULE_MAX_FIELDS);
     std->count = 0;
     for (size_t t = 0; t < ARRAY_LEN(tables); t++)

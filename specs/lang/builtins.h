@@ -10,8 +10,8 @@ typedef struct NativeTable {
     size_t count;
 } NativeTable;
 
-extern const NativeTable array_natives, array_more_natives, contract_natives, core_natives, function_natives, number_natives,
-    record_natives, string_natives, regex_natives, primop_natives;
+extern const NativeTable array_natives, array_more_natives, contract_natives, core_natives, function_natives,
+    number_natives, record_natives, string_natives, regex_natives, primop_natives;
 
 // "contract broken by the caller of `std.x`: ...", at the call.
 Error *caller_error(Lang *lang, const char *fmt, ...) __attribute__((format(printf, 2, 3), returns_nonnull));

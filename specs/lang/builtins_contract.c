@@ -26,7 +26,8 @@ static Value *custom_of(Lang *lang, const Native *native, Value *collected) {
 static Error *run_predicate(Lang *lang, Value **args, Value **out) {
     bool holds = false;
     TRY(call_bool(lang, args[0], args[2], &holds));
-    *out = holds ? value_ok(lang, args[2]) : value_enum(lang, lang->sym_Error, record_make(lang, NULL, NULL, 0, NULL), NULL);
+    *out = holds ? value_ok(lang, args[2])
+                 : value_enum(lang, lang->sym_Error, record_make(lang, NULL, NULL, 0, NULL), NULL);
     return NULL;
 }
 
@@ -174,8 +175,9 @@ static Error *add_note(Lang *lang, Label *label, Value *note) {
     TRY(force(lang, note));
     if (note->kind != VALUE_STRING)
         return caller_error(lang, "a note must be a String, this is %s", value_kind_name(note));
-    label->notes = label->notes.ptr ? arena_printf(lang->arena, "%.*s; %.*s", STR_ARG(label->notes), STR_ARG(note->string))
-                                    : note->string;
+    label->notes = label->notes.ptr
+                       ? arena_printf(lang->arena, "%.*s; %.*s", STR_ARG(label->notes), STR_ARG(note->string))
+                       : note->string;
     return NULL;
 }
 

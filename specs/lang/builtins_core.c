@@ -110,9 +110,7 @@ static Error *core_serialize(Lang *lang, Value **args, Value **out) {
 
 static Error *core_deserialize(Lang *lang, Value **args, Value **out) {
     Symbol format = args[0]->symbol;
-    uint8_t kind = format == lang->sym_Json   ? IMPORT_JSON
-                   : format == lang->sym_Toml ? IMPORT_TOML
-                                              : IMPORT_NICKEL;
+    uint8_t kind = format == lang->sym_Json ? IMPORT_JSON : format == lang->sym_Toml ? IMPORT_TOML : IMPORT_NICKEL;
     if (kind == IMPORT_NICKEL)
         return caller_error(lang, "the format must be 'Json or 'Toml");
     SourceFile source = {.path = STR("<text>"), .text = args[1]->string};
@@ -260,7 +258,8 @@ static Error *enum_tag_or_string(Lang *lang, Value **args, Value **out) {
         *out = value_ok(lang, value_enum(lang, symbol_intern(lang->symbols, args[1]->string), NULL, args[1]->origin));
         return NULL;
     }
-    return enum_contract(lang, args[1], args[1]->kind == VALUE_ENUM && !args[1]->argument, "an enum tag or a String", out);
+    return enum_contract(lang, args[1], args[1]->kind == VALUE_ENUM && !args[1]->argument, "an enum tag or a String",
+                         out);
 }
 
 static const Native natives[] = {
@@ -296,12 +295,9 @@ static const Native natives[] = {
 const NativeTable core_natives = {natives, ARRAY_LEN(natives)};
 
 static const Native functions[] = {
-    {"std.function.id", ".", function_id},
-    {"std.function.compose", "...", function_compose},
-    {"std.function.flip", "...", function_flip},
-    {"std.function.const", "..", function_id},
-    {"std.function.first", "..", function_id},
-    {"std.function.second", "..", function_second},
+    {"std.function.id", ".", function_id},       {"std.function.compose", "...", function_compose},
+    {"std.function.flip", "...", function_flip}, {"std.function.const", "..", function_id},
+    {"std.function.first", "..", function_id},   {"std.function.second", "..", function_second},
     {"std.function.pipe", ".a", function_pipe},
 };
 const NativeTable function_natives = {functions, ARRAY_LEN(functions)};

@@ -123,8 +123,8 @@ static Error *judge(Lang *lang, Value *value, bool holds, const char *wanted, Va
         return NULL;
     }
     Str brief = value_brief(lang, value);
-    *out = value_error(lang, arena_printf(lang->arena, "expected %s, got %s (%.*s)", wanted, value_kind_name(value),
-                                          STR_ARG(brief)));
+    *out = value_error(
+        lang, arena_printf(lang->arena, "expected %s, got %s (%.*s)", wanted, value_kind_name(value), STR_ARG(brief)));
     return NULL;
 }
 
@@ -145,7 +145,8 @@ static Error *contract_pos_nat(Lang *lang, Value **args, Value **out) {
 }
 
 static Error *contract_non_zero(Lang *lang, Value **args, Value **out) {
-    return judge(lang, args[1], args[1]->kind == VALUE_NUMBER && args[1]->number.num != 0, "a Number other than 0", out);
+    return judge(lang, args[1], args[1]->kind == VALUE_NUMBER && args[1]->number.num != 0, "a Number other than 0",
+                 out);
 }
 
 static const Native natives[] = {

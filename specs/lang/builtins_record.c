@@ -1,4 +1,5 @@
-// std.record. What changes a record freezes it first: contracts are applied (later), fields no longer follow each other.
+// std.record. What changes a record freezes it first: contracts are applied (later), fields no longer follow each
+// other.
 #include "specs/lang/builtins.h"
 
 static Symbol field_symbol(Lang *lang, const Value *name) {
@@ -242,7 +243,8 @@ static Error *record_filter(Lang *lang, Value **args, Value **out) {
         if (field_is_absent(field))
             continue;
         Value *keep = NULL;
-        Value *value = field->raw ? field->raw : field_value(lang, args[1]->record, record_find(args[1]->record, field->name));
+        Value *value =
+            field->raw ? field->raw : field_value(lang, args[1]->record, record_find(args[1]->record, field->name));
         TRY(call2(lang, args[0], value_text(lang, name_text(lang, field->name)), value, &keep));
         if (keep->kind != VALUE_BOOL)
             return caller_error(lang, "the function must return a Bool, not %s", value_kind_name(keep));

@@ -10,7 +10,13 @@
 
 #include <stdlib.h>
 
-enum { REGEX_STEPS = 500, REGEX_MAX_BYTES = 64 * 1024, REGEX_MATCH_LIMIT = 1000000, REGEX_HEAP_KIB = 32 * 1024, REGEX_DEPTH_LIMIT = 10000 };
+enum {
+    REGEX_STEPS = 500,
+    REGEX_MAX_BYTES = 64 * 1024,
+    REGEX_MATCH_LIMIT = 1000000,
+    REGEX_HEAP_KIB = 32 * 1024,
+    REGEX_DEPTH_LIMIT = 10000
+};
 
 typedef struct Regex {
     pcre2_code *code;
@@ -333,11 +339,8 @@ static Error *record_fields_match(Lang *lang, Value **args, Value **out) {
 }
 
 static const Native natives[] = {
-    {"std.string.is_match", "ss", string_is_match},
-    {"std.string.find", "ss", string_find},
-    {"std.string.find_all", "ss", string_find_all},
-    {"std.string.replace_regex", "sss", string_replace_regex},
-    {"std.string.Matches", "s", string_matches},
-    {"std.record.FieldsMatch", "s", record_fields_match},
+    {"std.string.is_match", "ss", string_is_match}, {"std.string.find", "ss", string_find},
+    {"std.string.find_all", "ss", string_find_all}, {"std.string.replace_regex", "sss", string_replace_regex},
+    {"std.string.Matches", "s", string_matches},    {"std.record.FieldsMatch", "s", record_fields_match},
 };
 const NativeTable regex_natives = {natives, ARRAY_LEN(natives)};

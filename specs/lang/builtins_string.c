@@ -160,8 +160,8 @@ static Error *string_substring(Lang *lang, Value **args, Value **out) {
 // ASCII and the two-byte letters whose cases lie at a fixed distance (Latin-1, Greek, Cyrillic); others stay.
 static uint32_t change_case(uint32_t c, bool upper) {
     if (upper) {
-        if ((c >= 'a' && c <= 'z') || (c >= 0xe0 && c <= 0xfe && c != 0xf7) || (c >= 0x3b1 && c <= 0x3c9 && c != 0x3c2) ||
-            (c >= 0x430 && c <= 0x44f))
+        if ((c >= 'a' && c <= 'z') || (c >= 0xe0 && c <= 0xfe && c != 0xf7) ||
+            (c >= 0x3b1 && c <= 0x3c9 && c != 0x3c2) || (c >= 0x430 && c <= 0x44f))
             return c - 32;
         return c >= 0x450 && c <= 0x45f ? c - 80 : c;
     }
@@ -338,7 +338,8 @@ static Error *contract_number_literal(Lang *lang, Value **args, Value **out) {
 
 static Error *contract_character(Lang *lang, Value **args, Value **out) {
     const Value *value = args[1];
-    bool holds = value->kind == VALUE_STRING && value->string.len && grapheme_end(value->string, 0) == value->string.len;
+    bool holds =
+        value->kind == VALUE_STRING && value->string.len && grapheme_end(value->string, 0) == value->string.len;
     return judge(lang, args[1], holds, "a String of one character", out);
 }
 
@@ -350,7 +351,8 @@ static Error *contract_stringable(Lang *lang, Value **args, Value **out) {
 }
 
 static Error *contract_non_empty(Lang *lang, Value **args, Value **out) {
-    return judge(lang, args[1], args[1]->kind == VALUE_STRING && args[1]->string.len, "a String that is not empty", out);
+    return judge(lang, args[1], args[1]->kind == VALUE_STRING && args[1]->string.len, "a String that is not empty",
+                 out);
 }
 
 static const Native natives[] = {

@@ -417,7 +417,8 @@ static Error *check_variable(Lang *lang, const Value *key, Label *label, Value *
         *out = value->sealed->value;
         return force(lang, *out);
     }
-    return fail_text(failure, STR("a polymorphic function must return a value of its type variable, not one of its own"));
+    return fail_text(failure,
+                     STR("a polymorphic function must return a value of its type variable, not one of its own"));
 }
 
 static Error *check_type(Lang *lang, Value *type, Label *label, Value *value, Value **out, Failure *failure) {

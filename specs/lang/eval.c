@@ -1,5 +1,5 @@
-// The machine: call by need over the syntax tree. Bodies of lets, ifs, calls and matches are followed in a loop, so tail
-// calls take no stack; all other recursion moves to a fresh stack segment when the present one is nearly used up.
+// The machine: call by need over the syntax tree. Bodies of lets, ifs, calls and matches are followed in a loop, so
+// tail calls take no stack; all other recursion moves to a fresh stack segment when the present one is nearly used up.
 //
 // Invariant: a thunk under evaluation is THUNK_RUNNING, so meeting it again is noticed; on an error it is put back.
 #include "specs/lang/eval.h"
@@ -10,8 +10,8 @@
 Error *charge_step(Lang *lang, const AstNode *node) {
     uint64_t step = ++lang->steps;
     if (step > lang->step_budget) {
-        Error *error = error_new(ERROR_LIMIT, "evaluation takes more than %llu steps",
-                                 (unsigned long long)lang->step_budget);
+        Error *error =
+            error_new(ERROR_LIMIT, "evaluation takes more than %llu steps", (unsigned long long)lang->step_budget);
         return error_at(error, node_span(lang, node));
     }
     if ((step & 63) == 0)
@@ -68,7 +68,8 @@ static Error *infinite_recursion(Lang *lang, const AstNode *origin) {
     Error *error = eval_error(lang, origin, "infinite recursion: this value depends on itself");
     if (origin && origin->kind == AST_VAR && node_is_field_named(lang, origin, origin->symbol)) {
         Str name = name_text(lang, origin->symbol);
-        return error_hint(error, "in a record `%.*s = %.*s` means the field itself; `include %.*s` is the variable outside",
+        return error_hint(error,
+                          "in a record `%.*s = %.*s` means the field itself; `include %.*s` is the variable outside",
                           STR_ARG(name), STR_ARG(name), STR_ARG(name));
     }
     return error_hint(error, "a field or variable that needs its own value to be computed can never have one");

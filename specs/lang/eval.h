@@ -41,8 +41,8 @@ Value *field_value(Lang *lang, Record *record, Field *field);
 MUST_CHECK Error *record_get(Lang *lang, const Value *value, Symbol name, const AstNode *site, Value **out);
 // The evaluation of a THUNK_FIELD.
 MUST_CHECK Error *force_field(Lang *lang, Record *record, Symbol name, Value **out);
-// A copy whose fields are independent of each other, contracts applied (lazily); room for `extra` more fields at the end
-// (not counted); call record_sort after adding.
+// A copy whose fields are independent of each other, contracts applied (lazily); room for `extra` more fields at the
+// end (not counted); call record_sort after adding.
 Record *record_freeze(Lang *lang, Record *record, uint32_t extra);
 void record_sort(Record *record);
 void record_add(Record *record, Symbol name, Value *value);

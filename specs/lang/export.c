@@ -175,6 +175,7 @@ Error *data_export_json(Lang *lang, Value *value, bool compact, Buf *out) {
 Error *data_export_toml(Lang *lang, Value *value, Buf *out) {
     TRY(force(lang, value));
     if (value->kind != VALUE_RECORD)
-        return eval_error(lang, value->origin, "TOML is made of records only: %s cannot be written", value_kind_name(value));
+        return eval_error(lang, value->origin, "TOML is made of records only: %s cannot be written",
+                          value_kind_name(value));
     return write_all(lang, value, true, true, out);
 }

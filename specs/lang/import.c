@@ -156,8 +156,8 @@ static Str nearest_path(Lang *lang, Str dir, Str path) {
         struct stat st;
         if (stat(arena_cstr(lang->arena, next), &st)) {
             Str near = nearest_in_dir(lang, at, part);
-            return near.ptr ? arena_printf(lang->arena, "%.*s%.*s%s%.*s", STR_ARG(done), STR_ARG(near), rest.ptr ? "/" : "",
-                                           STR_ARG(rest))
+            return near.ptr ? arena_printf(lang->arena, "%.*s%.*s%s%.*s", STR_ARG(done), STR_ARG(near),
+                                           rest.ptr ? "/" : "", STR_ARG(rest))
                             : STR_NULL;
         }
         done = arena_printf(lang->arena, "%.*s%.*s/", STR_ARG(done), STR_ARG(part));
@@ -174,8 +174,8 @@ static Error *not_found(Lang *lang, const AstNode *node, Str path, Str dir) {
     for (size_t i = 0; i < lang->import_paths.count; i++)
         buf_printf(&looked, "%s%.*s", looked.len ? ", " : "", STR_ARG(lang->import_paths.items[i]));
     buf_printf(&looked, "%sthe built-in modules", looked.len ? ", " : "");
-    Error *error = eval_error(lang, node, "could not find import `%.*s` (looked in %s)", STR_ARG(path),
-                              buf_cstr(&looked));
+    Error *error =
+        eval_error(lang, node, "could not find import `%.*s` (looked in %s)", STR_ARG(path), buf_cstr(&looked));
     Str *names = ARENA_ARRAY(lang->arena, Str, lang->module_count + 1);
     size_t count = 0;
     for (size_t i = 0; i < lang->module_count; i++)
@@ -269,8 +269,8 @@ static Error *read_file(void *argument) {
     return data_parse(call->lang, call->file, &call->value);
 }
 
-// Parsing is recursive up to its own limit, for which an evaluation that is already deep has no room: so it always starts
-// on a fresh segment.
+// Parsing is recursive up to its own limit, for which an evaluation that is already deep has no room: so it always
+// starts on a fresh segment.
 Error *force_file(Lang *lang, uint32_t index, Value **out) {
     LoadedFile *file = lang->files[index];
     ReadCall call = {.lang = lang, .file = file};

@@ -84,12 +84,14 @@ void add_field_name(Str name, Buf *out) {
 
 const char *value_kind_name(const Value *value) {
     static const char *const names[] = {
-        [VALUE_NULL] = "null",         [VALUE_BOOL] = "a Bool",         [VALUE_NUMBER] = "a Number",
-        [VALUE_STRING] = "a String",   [VALUE_ENUM] = "an enum tag",    [VALUE_ARRAY] = "an Array",
-        [VALUE_RECORD] = "a record",   [VALUE_CLOSURE] = "a function",  [VALUE_PARTIAL] = "a function",
-        [VALUE_NATIVE] = "a function", [VALUE_ARROW] = "a function",    [VALUE_TYPE] = "a type",
-        [VALUE_CUSTOM] = "a contract", [VALUE_LABEL] = "a label",       [VALUE_KEY] = "a type variable",
-        [VALUE_SEALED] = "a value of a type variable",
+        [VALUE_NULL] = "null",           [VALUE_BOOL] = "a Bool",
+        [VALUE_NUMBER] = "a Number",     [VALUE_STRING] = "a String",
+        [VALUE_ENUM] = "an enum tag",    [VALUE_ARRAY] = "an Array",
+        [VALUE_RECORD] = "a record",     [VALUE_CLOSURE] = "a function",
+        [VALUE_PARTIAL] = "a function",  [VALUE_NATIVE] = "a function",
+        [VALUE_ARROW] = "a function",    [VALUE_TYPE] = "a type",
+        [VALUE_CUSTOM] = "a contract",   [VALUE_LABEL] = "a label",
+        [VALUE_KEY] = "a type variable", [VALUE_SEALED] = "a value of a type variable",
     };
     return value_is_forced(value) ? names[value->kind] : "something not evaluated yet";
 }

@@ -1,5 +1,5 @@
-// The public door: makes and frees interpreters, and wraps what the evaluator offers. Every entry that evaluates says how
-// much of the caller's stack may be used (stack_enter).
+// The public door: makes and frees interpreters, and wraps what the evaluator offers. Every entry that evaluates says
+// how much of the caller's stack may be used (stack_enter).
 #include "specs/lang/lang.h"
 #include "base/map.h"
 #include "specs/lang/data.h"
@@ -23,8 +23,8 @@ Error *lang_new(const LangOptions *options, Lang **out) {
     Lang *lang = mem_zalloc(sizeof *lang);
     lang->arena = arena_new(0);
     lang->symbols = symbols_new(lang->arena);
-    lang->memory_budget = options->memory_budget_bytes ? options->memory_budget_bytes
-                                                       : (size_t)DEFAULT_MEMORY_MIB * 1024 * 1024;
+    lang->memory_budget =
+        options->memory_budget_bytes ? options->memory_budget_bytes : (size_t)DEFAULT_MEMORY_MIB * 1024 * 1024;
     lang->step_budget = options->step_budget ? options->step_budget : DEFAULT_STEPS;
     lang->loader = options->loader;
     lang->modules = arena_dup(lang->arena, options->modules, options->module_count * sizeof *options->modules);

@@ -69,16 +69,16 @@ Value *lang_make_record(Lang *lang, const Str *names, Value *const *values, size
 
 // To its outermost constructor, contracts applied. Afterwards lang_type and the getters are valid for it.
 MUST_CHECK Error *lang_force(Lang *lang, Value *value);
-LangType lang_type(const Value *value);          // of a forced value
-const char *lang_type_name(const Value *value);  // for messages: "a record", "a string"
+LangType lang_type(const Value *value);         // of a forced value
+const char *lang_type_name(const Value *value); // for messages: "a record", "a string"
 bool lang_get_bool(const Value *value);
-Str lang_get_string(const Value *value);         // LANG_STRING
-Str lang_get_tag(const Value *value);            // LANG_ENUM
-Value *lang_get_argument(const Value *value);    // LANG_ENUM; NULL for a bare tag
+Str lang_get_string(const Value *value);      // LANG_STRING
+Str lang_get_tag(const Value *value);         // LANG_ENUM
+Value *lang_get_argument(const Value *value); // LANG_ENUM; NULL for a bare tag
 // LANG_NUMBER: false when it is not a whole number that fits.
 bool lang_get_integer(const Value *value, int64_t *out);
 double lang_get_number(const Value *value);
-size_t lang_array_count(const Value *value);     // LANG_ARRAY
+size_t lang_array_count(const Value *value); // LANG_ARRAY
 // Forced element, its contracts applied.
 MUST_CHECK Error *lang_array_item(Lang *lang, Value *array, size_t index, Value **out);
 // Forced field with its contracts applied; *out is NULL when the field is absent, or optional without a value. A

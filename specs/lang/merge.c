@@ -44,8 +44,9 @@ static const Native equal_item_native = {"merge of arrays", "vv", equal_item};
 static Error *merge_arrays(Lang *lang, Value *a, Value *b, const AstNode *site, Value **out) {
     size_t count = a->array.count;
     if (count != b->array.count) {
-        Error *error = eval_error(lang, site ? site : b->origin, "cannot merge unequal arrays: one has %zu elements, the other %zu",
-                                  count, b->array.count);
+        Error *error =
+            eval_error(lang, site ? site : b->origin,
+                       "cannot merge unequal arrays: one has %zu elements, the other %zu", count, b->array.count);
         return error_hint(error, "arrays can only be merged if they are equal; give one `| force` or `| default`");
     }
     Value **items = ARENA_ARRAY(lang->arena, Value *, count ? count : 1);

@@ -152,7 +152,12 @@ static bool scale(Number *n, long exponent) {
     if (n->num == 0)
         return true;
     Number power;
-    if (exponent > 40 || exponent < -40 || !number_pow((Number){10, 1}, exponent > 18 ? 18 : exponent < -18 ? -18 : exponent, &power))
+    if (exponent > 40 || exponent < -40 ||
+        !number_pow((Number){10, 1},
+                    exponent > 18    ? 18
+                    : exponent < -18 ? -18
+                                     : exponent,
+                    &power))
         return false;
     long left = exponent > 18 ? exponent - 18 : exponent < -18 ? exponent + 18 : 0;
     return number_mul(*n, power, n) && (left == 0 || scale(n, left));

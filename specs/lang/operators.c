@@ -64,7 +64,8 @@ Error *arithmetic(Lang *lang, AstOp op, const Value *a, const Value *b, const As
     else
         ok = number_mod(left, right, &n);
     if (!ok)
-        return eval_error(lang, site, "the result of %s is too large or too precise: numerator and denominator have 64 bits",
+        return eval_error(lang, site,
+                          "the result of %s is too large or too precise: numerator and denominator have 64 bits",
                           op_texts[op]);
     *out = value_number(lang, n.num, n.den, site);
     return NULL;

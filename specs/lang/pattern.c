@@ -125,9 +125,8 @@ static Error *match_array(Lang *lang, const AstPattern *pattern, Value *value, F
     TRY(force(lang, value));
     if (value->kind == VALUE_SEALED)
         return sealed_error(lang, value, value->origin);
-    *matched = value->kind == VALUE_ARRAY &&
-               (pattern->rest == PATTERN_CLOSED ? value->array.count == pattern->count
-                                                : value->array.count >= pattern->count);
+    *matched = value->kind == VALUE_ARRAY && (pattern->rest == PATTERN_CLOSED ? value->array.count == pattern->count
+                                                                              : value->array.count >= pattern->count);
     for (uint32_t i = 0; i < pattern->count && *matched; i++)
         TRY(pattern_match(lang, pattern->items[i], value->array.items[i], frame, matched));
     if (*matched && pattern->rest == PATTERN_REST)

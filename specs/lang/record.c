@@ -42,8 +42,8 @@ static void set_pending(Lang *lang, Field *field, const AstField *definition, Fr
 
 static void set_field(Lang *lang, Field *field, const AstField *definition, Frame *frame) {
     field->definition = definition;
-    field->flags = (uint8_t)((definition->optional ? FIELD_OPTIONAL : 0) |
-                             (definition->not_exported ? FIELD_NOT_EXPORTED : 0));
+    field->flags =
+        (uint8_t)((definition->optional ? FIELD_OPTIONAL : 0) | (definition->not_exported ? FIELD_NOT_EXPORTED : 0));
     field->priority = definition->priority;
     if (definition->priority == AST_PRIORITY_NUMBER) {
         Number n = {0, 1};
@@ -211,7 +211,7 @@ Error *record_get(Lang *lang, const Value *value, Symbol name, const AstNode *si
     if (value->kind == VALUE_SEALED)
         return sealed_error(lang, value, site);
     if (value->kind != VALUE_RECORD) {
-        const AstNode *at = site && site->kind == AST_GET          ? site->child
+        const AstNode *at = site && site->kind == AST_GET           ? site->child
                             : site && site->kind == AST_GET_DYNAMIC ? site->pair.left
                                                                     : site;
         return eval_error(lang, at, "cannot read the field `%.*s`: this is %s, not a record",

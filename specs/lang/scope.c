@@ -1,5 +1,6 @@
-// One walk over the tree of a file. A binder knows the scope that it stands in; which scopes get a frame of their own is
-// known only at the end (a record literal gets one only if its fields mention each other), so places are handed out last.
+// One walk over the tree of a file. A binder knows the scope that it stands in; which scopes get a frame of their own
+// is known only at the end (a record literal gets one only if its fields mention each other), so places are handed out
+// last.
 //
 // Invariant: top[s] is the innermost binder of symbol s that is visible at this point of the walk.
 #include "specs/lang/scope.h"
@@ -132,7 +133,8 @@ static void mark_mention(Binder *binder) {
 // hidden: a scope whose fields are not seen (of `include`), or NULL.
 static Error *resolve(Scoper *s, AstNode *node, const Scope *hidden) {
     Binder *binder = *top_of(s, node->symbol);
-    while (binder && ((binder->field && binder->scope == hidden) || (binder->is_type && binder->level < s->type_barrier)))
+    while (binder &&
+           ((binder->field && binder->scope == hidden) || (binder->is_type && binder->level < s->type_barrier)))
         binder = binder->shadowed;
     if (!binder) {
         for (size_t i = 0; i < s->lang->global_count; i++)
@@ -162,7 +164,8 @@ static Error *walk_pattern(Scoper *s, AstPattern *pattern);
 
 static Error *or_mismatch(Scoper *s, const AstPattern *pattern, Symbol name) {
     AstNode at = {.file = pattern->file, .start = pattern->start, .end = pattern->end};
-    return eval_error(s->lang, &at, "the branches of this or-pattern must bind the same variables: `%.*s` is not in all",
+    return eval_error(s->lang, &at,
+                      "the branches of this or-pattern must bind the same variables: `%.*s` is not in all",
                       STR_ARG(symbol_text(s->lang->symbols, name)));
 }
 
@@ -475,7 +478,8 @@ static Error *make_constant(Scoper *s, AstNode *node) {
         break;
     case AST_NUMBER:
         if (!number_parse(node->text, &n))
-            return eval_error(lang, node, "the number %.*s is too large or too precise: numerator and denominator have 64 bits",
+            return eval_error(lang, node,
+                              "the number %.*s is too large or too precise: numerator and denominator have 64 bits",
                               STR_ARG(node->text));
         node->value = value_number(lang, n.num, n.den, node);
         break;

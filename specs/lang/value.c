@@ -113,7 +113,7 @@ Error *lang_reserve(Lang *lang, size_t count, size_t item_size, const AstNode *n
     if (!__builtin_mul_overflow(count, item_size, &size) && size <= lang->memory_budget &&
         used <= lang->memory_budget - size)
         return NULL;
-    Error *error = error_new(ERROR_LIMIT, "evaluation needs more than its %zu MiB of memory",
-                             lang->memory_budget / (1024 * 1024));
+    Error *error =
+        error_new(ERROR_LIMIT, "evaluation needs more than its %zu MiB of memory", lang->memory_budget / (1024 * 1024));
     return error_at(error, node_span(lang, node));
 }

@@ -1,8 +1,8 @@
 // What the evaluator computes with: values, thunks, frames, records, contracts; and the machine that holds them.
 //
-// A Value is 32 bytes. A thunk is a Value too and is overwritten in place by what it evaluates to, so every holder of the
-// pointer sees the result. Payloads of evaluated values never change. All of it lives in the Lang's arena until the Lang
-// is freed; there is no collector, an evaluation is short.
+// A Value is 32 bytes. A thunk is a Value too and is overwritten in place by what it evaluates to, so every holder of
+// the pointer sees the result. Payloads of evaluated values never change. All of it lives in the Lang's arena until the
+// Lang is freed; there is no collector, an evaluation is short.
 #ifndef SPECS_LANG_VALUE_H
 #define SPECS_LANG_VALUE_H
 
@@ -106,7 +106,7 @@ struct Value {
             const AstNode *node;
             Frame *frame;
         } code;
-        struct { // VALUE_TYPE; the node is its origin
+        struct {              // VALUE_TYPE; the node is its origin
             Contract **parts; // of its operands, made when first needed
             Frame *frame;
         } type;
@@ -207,20 +207,20 @@ struct Record {
 
 typedef enum LabelStep {
     STEP_ROOT,
-    STEP_FIELD,    // symbol
-    STEP_ELEMENT,  // of an array
-    STEP_DICT,     // symbol
+    STEP_FIELD,   // symbol
+    STEP_ELEMENT, // of an array
+    STEP_DICT,    // symbol
     STEP_DOMAIN,
     STEP_CODOMAIN,
-    STEP_VARIANT,  // symbol: the argument of an enum tag
-    STEP_MESSAGE,  // only adds text
+    STEP_VARIANT, // symbol: the argument of an enum tag
+    STEP_MESSAGE, // only adds text
 } LabelStep;
 
 // Why a contract is being applied: a chain from the part of a value to the annotation that started it.
 struct Label {
     const Label *parent;
     uint8_t step;
-    bool negative; // blames the caller
+    bool negative;           // blames the caller
     Symbol symbol;           // of STEP_ELEMENT: the index
     const AstNode *contract; // what was written, or NULL
     const AstNode *site;     // root: the expression that it was applied to

@@ -40,8 +40,8 @@ static void must_say(Error *error, ErrorKind kind, const char *part) {
     buf_init(&text, BUF_NO_LIMIT);
     error_format(error, &text);
     if (error_kind(error) != kind || !strstr(buf_cstr(&text), part))
-        fail_msg("expected %s and \"%s\", got %s: %s", error_kind_name(kind), part,
-                 error_kind_name(error_kind(error)), buf_cstr(&text));
+        fail_msg("expected %s and \"%s\", got %s: %s", error_kind_name(kind), part, error_kind_name(error_kind(error)),
+                 buf_cstr(&text));
     error_free(error);
 }
 
@@ -119,8 +119,10 @@ static void test_depth(void **state) {
 static void test_regex_limit(void **state) {
     (void)state;
     AUTO_TEST_LANG Lang *lang = new_lang((LangOptions){0});
-    must_say(lang_force(lang, program(lang, "std.string.is_match \"^(a+)+$\" \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\"")),
-             ERROR_LIMIT, "a regular expression takes too long");
+    must_say(
+        lang_force(lang,
+                   program(lang, "std.string.is_match \"^(a+)+$\" \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\"")),
+        ERROR_LIMIT, "a regular expression takes too long");
 }
 
 static void test_error_again(void **state) {
@@ -142,10 +144,11 @@ static Value *field(Lang *lang, Value *record, const char *name) {
 static void test_identity(void **state) {
     (void)state;
     AUTO_TEST_LANG Lang *lang = new_lang((LangOptions){0});
-    Value *value = program(lang, "let C = { name | String, ty | [| 'A |] = 'A } in let make = fun n => { name = n } in "
-                                 "let x = { name = \"x\" } in "
-                                 "{ plain = x, once = x | C, twice = (x | C) | { _ : Dyn }, made = make \"1\" | C, made2 = make \"2\","
-                                 "  array = ([x] | Array C), open = x | { name | String, .. } }");
+    Value *value = program(
+        lang, "let C = { name | String, ty | [| 'A |] = 'A } in let make = fun n => { name = n } in "
+              "let x = { name = \"x\" } in "
+              "{ plain = x, once = x | C, twice = (x | C) | { _ : Dyn }, made = make \"1\" | C, made2 = make \"2\","
+              "  array = ([x] | Array C), open = x | { name | String, .. } }");
     assert_null(lang_force(lang, value));
     const void *x = lang_record_identity(field(lang, value, "plain"));
     assert_ptr_equal(x, lang_record_identity(field(lang, value, "once")));
@@ -200,7 +203,8 @@ static void test_injected(void **state) {
     Str names[] = {STR("os"), STR("arch")};
     Value *values[] = {lang_make_enum(lang, STR("Linux")), lang_make_string(lang, STR("x"))};
     lang_define(lang, STR("__config"), lang_make_record(lang, names, values, 2));
-    Value *value = program(lang, "\"%{__config.os}-%{__config.arch}-%{std.to_string (import \"minimal.ncl\").answer}\"");
+    Value *value =
+        program(lang, "\"%{__config.os}-%{__config.arch}-%{std.to_string (import \"minimal.ncl\").answer}\"");
     assert_null(lang_force(lang, value));
     assert_true(str_is(lang_get_string(value), "Linux-x-42"));
 }
@@ -251,7 +255,8 @@ static void test_loader(void **state) {
 
 static void test_two_environments(void **state) {
     (void)state; // The same text with two targets, as for two architectures.
-    static const char text[] = "{ outputs = { bin = \"b\" } | match { 'Amd64 => { lib64 = \"l\", .. }, _ => { .. } } target }";
+    static const char text[] =
+        "{ outputs = { bin = \"b\" } | match { 'Amd64 => { lib64 = \"l\", .. }, _ => { .. } } target }";
     size_t counts[2];
     for (int i = 0; i < 2; i++) {
         AUTO_TEST_LANG Lang *lang = new_lang((LangOptions){0});
@@ -292,10 +297,18 @@ static void add_files(Tests *tests) {
 
 int main(void) {
     const struct CMUnitTest own[] = {
-        cmocka_unit_test(test_steps),         cmocka_unit_test(test_memory),      cmocka_unit_test(test_huge_sizes),
-        cmocka_unit_test(test_depth),         cmocka_unit_test(test_regex_limit), cmocka_unit_test(test_error_again),
-        cmocka_unit_test(test_identity),      cmocka_unit_test(test_fields),      cmocka_unit_test(test_field_path),
-        cmocka_unit_test(test_injected),      cmocka_unit_test(test_modules),     cmocka_unit_test(test_loader),
+        cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_huge_sizes),
+        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_regex_limit),
+        cmocka_unit_test(test_error_again),
+        cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_field_path),
+        cmocka_unit_test(test_injected),
+        cmocka_unit_test(test_modules),
+        cmocka_unit_test(test_loader),
         cmocka_unit_test(test_two_environments),
     };
     Tests tests = {0};
