@@ -112,6 +112,18 @@ static Str layer_name(Str dir) {
     return path_base(layer_bounds(dir));
 }
 
+// Copies, so that every text of a set ends with NUL, as those of a snapshot do.
+static void add_mirrors(SetBuilder *builder, const Project *project) {
+    for (size_t i = 0; i < project->mirror_count; i++) {
+        StrSlice bases = project->mirrors[i].bases;
+        Str *copies = ARENA_ARRAY(builder->arena, Str, bases.count);
+        for (size_t j = 0; j < bases.count; j++)
+            copies[j] = arena_str(builder->arena, bases.items[j]);
+        Mirror mirror = {arena_str(builder->arena, project->mirrors[i].name), {copies, bases.count}};
+        vec_push(&builder->mirrors, mirror);
+    }
+}
+
 static Error *evaluate_layer(const SpecsOptions *options, SetBuilder *builder, Str root, const LayerEntry *entry) {
     const Project *project = &entry->project;
     AUTO_ARENA Arena *texts = arena_new(0);
@@ -125,8 +137,7 @@ static Error *evaluate_layer(const SpecsOptions *options, SetBuilder *builder, S
     specs.lang = lang;
     vec_push(&builder->layers,
              (Layer){.dir = dir, .name = arena_str(builder->arena, layer_name(dir)), .legacy = project->legacy});
-    for (size_t i = 0; i < project->mirror_count; i++)
-        vec_push(&builder->mirrors, project->mirrors[i]);
+    add_mirrors(builder, project);
     Error *error = decode_layer(builder, &specs, (uint32_t)(builder->layers.count - 1));
     add_stats(options->stats, lang);
     return error;

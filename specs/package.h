@@ -1,6 +1,7 @@
 // What specs say, as plain data: every later stage reads these structs, none of them reads a spec's text.
 //
-// All of it lives in the arena of the PackageSet. Packages refer to each other by index into PackageSet.packages.
+// All of it lives in the arena of the PackageSet, and every Str ends with a NUL (not counted). Packages refer to each
+// other by index into PackageSet.packages.
 // Order is the order of the spec, except where a comment says sorted. The meaning of each field is in docs/language.md.
 #ifndef SPECS_PACKAGE_H
 #define SPECS_PACKAGE_H

@@ -571,7 +571,7 @@ static void refuses_harnesses_that_are_none(void **state) {
         {"let m = import \"minimal.ncl\" in m.stack { name = \"s\", build_packages = [\"nothing\"] }",
          "stacks/s/stack.ncl:1:72: build_packages: there is no package 'nothing'"},
         {"let m = import \"minimal.ncl\" in m.stack { name = \"S\" }",
-         "stacks/s/stack.ncl:1:51: name: 'S' is no name for a stack // a name is made of a-z, 0-9, '.', '_', '+' and "
+         "stacks/s/stack.ncl:1:50: name: 'S' is no name for a stack // a name is made of a-z, 0-9, '.', '_', '+' and "
          "'-', "
          "and begins with a letter or digit"},
         {"let m = import \"minimal.ncl\" in m.stack {}",
