@@ -320,6 +320,7 @@ Error *cmd_build(Globals *globals, int argc, char **argv, int *exit_out) {
                             .request_count = named.count,
                             .resolve = {.no_cache = globals->no_cache, .rebuild = rebuild},
                             .offline = globals->offline,
+                            .limits = session.settings.limits,
                             .cancel = globals->cancel};
     TRY(build_and_print(globals, &session, &options, &named));
     *exit_out = EXIT_OK;

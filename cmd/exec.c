@@ -78,6 +78,7 @@ static Error *realise(Globals *globals, Session *session, StrSlice packages, boo
                             .resolve = {.no_cache = globals->no_cache, .glance = true},
                             .skip_tests = true,
                             .offline = globals->offline,
+                            .limits = session->settings.limits,
                             .cancel = globals->cancel};
     Progress *progress = progress_new(globals, stderr);
     options.on_plan = progress_plan;

@@ -7,6 +7,18 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+// The user's own mirrors come first: they are nearer.
+static void add_mirrors(Arena *arena, const Settings *settings, PackageSet *set) {
+    if (settings->mirror_count == 0)
+        return;
+    Mirror *all = ARENA_ARRAY(arena, Mirror, settings->mirror_count + set->mirror_count);
+    memcpy(all, settings->mirrors, settings->mirror_count * sizeof *all);
+    if (set->mirror_count)
+        memcpy(all + settings->mirror_count, set->mirrors, set->mirror_count * sizeof *all);
+    set->mirrors = all;
+    set->mirror_count += settings->mirror_count;
+}
+
 Error *session_open_specs(Globals *globals, Session *out) {
     *out = (Session){0};
     TRY(paths_resolve(globals->arena, globals->minimal_dir, &out->paths));
@@ -20,7 +32,10 @@ Error *session_open_specs(Globals *globals, Session *out) {
         .target = target_host(),
         .snapshot_dir = path_join(globals->arena, str_from(out->paths.cache), STR("evaluations")),
     };
-    return specs_load(&options, globals->arena, &out->set);
+    TRY(settings_read(globals->arena, &out->settings));
+    TRY(specs_load(&options, globals->arena, &out->set));
+    add_mirrors(globals->arena, &out->settings, out->set);
+    return NULL;
 }
 
 Error *session_open(Globals *globals, Session *out) {

@@ -5,12 +5,14 @@
 
 #include "builder/paths.h"
 #include "cmd/cmd.h"
+#include "cmd/settings.h"
 #include "specs/package.h"
 #include "store/store.h"
 
 typedef struct Session {
     Paths paths;
-    PackageSet *set; // in the arena of the globals
+    Settings settings;
+    PackageSet *set; // in the arena of the globals; with the settings' mirrors before those of the layers
     Store *store;    // NULL after session_open_specs
 } Session;
 
