@@ -2,8 +2,6 @@
 // arguments must be; they are forced and checked here, before it runs.
 #include "specs/lang/builtins.h"
 
-#include <stdlib.h>
-
 // ---- shared ----
 
 Error *caller_error(Lang *lang, const char *fmt, ...) {
@@ -69,6 +67,22 @@ Value *value_text(Lang *lang, Str s) {
 Value *value_error(Lang *lang, Str message) {
     Value *text = value_text(lang, message);
     return value_enum(lang, lang->sym_Error, record_make(lang, &lang->sym_message, &text, 1, NULL), NULL);
+}
+
+Value *value_custom(Lang *lang, Value *function) {
+    Value *custom = value_new(lang, VALUE_CUSTOM, lang->site ? lang->site : function->origin);
+    custom->argument = function;
+    return custom;
+}
+
+Value *value_custom_of(Lang *lang, const Native *native, Value *collected) {
+    Partial *partial = arena_alloc(lang->arena, sizeof *partial + sizeof(Value *));
+    partial->function = value_native(lang, native);
+    partial->count = 1;
+    partial->args[0] = collected;
+    Value *function = value_new(lang, VALUE_PARTIAL, NULL);
+    function->partial = partial;
+    return value_custom(lang, function);
 }
 
 Error *new_items(Lang *lang, size_t count, Value ***out) {
@@ -200,30 +214,18 @@ static void add_native(Lang *lang, Record *std, const Native *native) {
         BUG_UNLESS(error == NULL);
     }
     // Std.Capitalised, called with a label first, is a custom contract.
-    if (native->args[0] == 'l' && name.ptr[0] >= 'A' && name.ptr[0] <= 'Z') {
-        Value *contract = value_new(lang, VALUE_CUSTOM, NULL);
-        contract->argument = value;
-        value = contract;
-    }
+    if (native->args[0] == 'l' && name.ptr[0] >= 'A' && name.ptr[0] <= 'Z')
+        value = value_custom(lang, value);
     BUG_UNLESS(module->count < MODULE_MAX_FIELDS);
     record_add(module, symbol_intern(lang->symbols, name), value);
 }
 
-static int compare_field_names(const void *a, const void *b) {
-    Symbol left = ((const Field *)a)->name, right = ((const Field *)b)->name;
-    return left < right ? -1 : left > right;
-}
-
-static void sort_modules(Record *module) {
-    qsort(module->fields, module->count, sizeof(Field), compare_field_names);
-    for (uint32_t i = 0; i < module->count; i++)
-        if (module->fields[i].raw->kind == VALUE_RECORD) {
-            Record *inner = module->fields[i].raw->record;
-            qsort(inner->fields, inner->count, sizeof(Field), compare_field_names);
-            for (uint32_t k = 0; k < inner->count; k++)
-                if (inner->fields[k].raw->kind == VALUE_RECORD)
-                    record_sort(inner->fields[k].raw->record);
-        }
+// Modules are at most three deep: std.contract.label.with_message.
+static void sort_modules(Record *module, int depth) {
+    record_sort(module);
+    for (uint32_t i = 0; depth > 1 && i < module->count; i++)
+        if (module->fields[i].raw->kind == VALUE_RECORD)
+            sort_modules(module->fields[i].raw->record, depth - 1);
 }
 
 void builtins_init(Lang *lang) {
@@ -235,6 +237,6 @@ void builtins_init(Lang *lang) {
     for (size_t t = 0; t < ARRAY_LEN(tables); t++)
         for (size_t i = 0; i < tables[t]->count; i++)
             add_native(lang, std, &tables[t]->items[i]);
-    sort_modules(std);
+    sort_modules(std, 3);
     lang_define(lang, STR("std"), value_record(lang, std, NULL));
 }

@@ -26,8 +26,11 @@ MUST_CHECK Error *call_order(Lang *lang, Value *function, Value *a, Value *b, in
 Value *value_int(Lang *lang, int64_t n);
 Value *value_order(Lang *lang, int order);
 Value *value_text(Lang *lang, Str s); // not copied
-// 'tag {message = ...} and the like: an 'Error with a message.
+// 'Error {message = ...}
 Value *value_error(Lang *lang, Str message);
+// The custom contract with this function; and the one that calls `native` with `collected`, label and value.
+Value *value_custom(Lang *lang, Value *function);
+Value *value_custom_of(Lang *lang, const Native *native, Value *collected);
 MUST_CHECK Error *new_items(Lang *lang, size_t count, Value ***out);
 
 #endif

@@ -1,26 +1,9 @@
 // std.contract: contracts made by user code, combined, and applied by hand.
 #include "specs/lang/builtins.h"
 
-static Value *make_custom(Lang *lang, Value *function) {
-    Value *custom = value_new(lang, VALUE_CUSTOM, lang->site ? lang->site : function->origin);
-    custom->argument = function;
-    return custom;
-}
-
 static Error *contract_custom(Lang *lang, Value **args, Value **out) {
-    *out = make_custom(lang, args[0]);
+    *out = value_custom(lang, args[0]);
     return NULL;
-}
-
-// Makes the custom contract that calls `native` with what was collected, then label and value.
-static Value *custom_of(Lang *lang, const Native *native, Value *collected) {
-    Partial *partial = arena_alloc(lang->arena, sizeof *partial + sizeof(Value *));
-    partial->function = value_native(lang, native);
-    partial->count = 1;
-    partial->args[0] = collected;
-    Value *function = value_new(lang, VALUE_PARTIAL, NULL);
-    function->partial = partial;
-    return make_custom(lang, function);
 }
 
 static Error *run_predicate(Lang *lang, Value **args, Value **out) {
@@ -33,7 +16,7 @@ static Error *run_predicate(Lang *lang, Value **args, Value **out) {
 
 static Error *contract_from_predicate(Lang *lang, Value **args, Value **out) {
     static const Native native = {"std.contract.from_predicate", "f..", run_predicate};
-    *out = custom_of(lang, &native, args[0]);
+    *out = value_custom_of(lang, &native, args[0]);
     return NULL;
 }
 
@@ -46,7 +29,7 @@ static Error *run_validator(Lang *lang, Value **args, Value **out) {
 
 static Error *contract_from_validator(Lang *lang, Value **args, Value **out) {
     static const Native native = {"std.contract.from_validator", "f..", run_validator};
-    *out = custom_of(lang, &native, args[0]);
+    *out = value_custom_of(lang, &native, args[0]);
     return NULL;
 }
 
@@ -94,7 +77,7 @@ static Error *run_any_of(Lang *lang, Value **args, Value **out) {
 
 static Error *contract_any_of(Lang *lang, Value **args, Value **out) {
     static const Native native = {"std.contract.any_of", "a..", run_any_of};
-    *out = custom_of(lang, &native, args[0]);
+    *out = value_custom_of(lang, &native, args[0]);
     return NULL;
 }
 
@@ -117,7 +100,7 @@ static Error *run_sequence(Lang *lang, Value **args, Value **out) {
 
 static Error *contract_sequence(Lang *lang, Value **args, Value **out) {
     static const Native native = {"std.contract.Sequence", "a..", run_sequence};
-    *out = custom_of(lang, &native, args[0]);
+    *out = value_custom_of(lang, &native, args[0]);
     return NULL;
 }
 
@@ -133,7 +116,7 @@ static Error *run_not(Lang *lang, Value **args, Value **out) {
 
 static Error *contract_not(Lang *lang, Value **args, Value **out) {
     static const Native native = {"std.contract.not", "v..", run_not};
-    *out = custom_of(lang, &native, args[0]);
+    *out = value_custom_of(lang, &native, args[0]);
     return NULL;
 }
 
@@ -146,7 +129,7 @@ static Error *run_equal(Lang *lang, Value **args, Value **out) {
 
 static Error *contract_equal(Lang *lang, Value **args, Value **out) {
     static const Native native = {"std.contract.Equal", "...", run_equal};
-    *out = custom_of(lang, &native, args[0]);
+    *out = value_custom_of(lang, &native, args[0]);
     return NULL;
 }
 

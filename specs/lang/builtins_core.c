@@ -132,14 +132,7 @@ static Error *fail_with_contract(Lang *lang, Value **args, Value **out) {
 
 static Error *core_fail_contract(Lang *lang, Value **args, Value **out) {
     static const Native native = {"std.FailWith", "s..", fail_with_contract};
-    Partial *partial = arena_alloc(lang->arena, sizeof *partial + sizeof(Value *));
-    partial->function = value_native(lang, &native);
-    partial->count = 1;
-    partial->args[0] = args[0];
-    Value *function = value_new(lang, VALUE_PARTIAL, NULL);
-    function->partial = partial;
-    *out = value_new(lang, VALUE_CUSTOM, lang->site);
-    (*out)->argument = function;
+    *out = value_custom_of(lang, &native, args[0]);
     return NULL;
 }
 

@@ -315,26 +315,15 @@ static Error *fields_match_contract(Lang *lang, Value **args, Value **out) {
     return NULL;
 }
 
-static Value *regex_contract(Lang *lang, const Native *native, Value *pattern) {
-    Partial *partial = arena_alloc(lang->arena, sizeof *partial + sizeof(Value *));
-    partial->function = value_native(lang, native);
-    partial->count = 1;
-    partial->args[0] = pattern;
-    Value *function = value_new(lang, VALUE_PARTIAL, NULL), *custom = value_new(lang, VALUE_CUSTOM, lang->site);
-    function->partial = partial;
-    custom->argument = function;
-    return custom;
-}
-
 static Error *string_matches(Lang *lang, Value **args, Value **out) {
     static const Native native = {"std.string.Matches", "s.v", matches_contract};
-    *out = regex_contract(lang, &native, args[0]);
+    *out = value_custom_of(lang, &native, args[0]);
     return NULL;
 }
 
 static Error *record_fields_match(Lang *lang, Value **args, Value **out) {
     static const Native native = {"std.record.FieldsMatch", "s.v", fields_match_contract};
-    *out = regex_contract(lang, &native, args[0]);
+    *out = value_custom_of(lang, &native, args[0]);
     return NULL;
 }
 

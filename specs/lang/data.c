@@ -5,22 +5,10 @@
 #include "base/toml.h"
 #include "specs/lang/number.h"
 
-#include <stdlib.h>
-
 typedef struct Converter {
     Lang *lang;
     const SourceFile *source;
 } Converter;
-
-static int compare_fields(const void *a, const void *b) {
-    Symbol left = ((const Field *)a)->name, right = ((const Field *)b)->name;
-    return left < right ? -1 : left > right;
-}
-
-static Value *finish_record(Lang *lang, Record *record) {
-    qsort(record->fields, record->count, sizeof(Field), compare_fields);
-    return value_record(lang, record, NULL);
-}
 
 static Error *bad_number(const Converter *c, Str text, uint32_t line, uint32_t column) {
     SourceSpan span = {.file = c->source->path, .line = line, .column = column, .source = c->source->text};
@@ -64,7 +52,8 @@ static Error *from_json(Converter *c, const JsonValue *json, Value **out) {
         TRY(from_json(c, json->members[i].value, &value));
         record_add(record, symbol_intern(lang->symbols, json->members[i].key), value);
     }
-    *out = finish_record(lang, record);
+    record_sort(record);
+    *out = value_record(lang, record, NULL);
     return NULL;
 }
 
@@ -120,7 +109,8 @@ static Error *from_toml(Converter *c, const TomlValue *toml, Value **out) {
         TRY(from_toml(c, toml->entries[i].value, &value));
         record_add(record, symbol_intern(lang->symbols, toml->entries[i].key), value);
     }
-    *out = finish_record(lang, record);
+    record_sort(record);
+    *out = value_record(lang, record, NULL);
     return NULL;
 }
 

@@ -90,7 +90,7 @@ static Error *add_dynamic(Lang *lang, Record *record, const AstRecord *literal, 
         set_field(lang, &record->fields[i], &literal->fields[i], frame);
     }
     record->count = total;
-    qsort(record->fields, total, sizeof(Field), compare_fields);
+    record_sort(record);
     for (uint32_t i = 1; i < total; i++)
         if (record->fields[i].name == record->fields[i - 1].name) {
             const AstField *a = record->fields[i].definition, *b = record->fields[i - 1].definition;
@@ -233,23 +233,20 @@ Error *record_get(Lang *lang, const Value *value, Symbol name, const AstNode *si
 // ---- making other records ----
 
 void record_sort(Record *record) {
-    uint32_t i = record->count;
-    if (i < 2)
+    Field *fields = record->fields;
+    uint32_t count = record->count, sorted = 1;
+    while (sorted < count && fields[sorted - 1].name < fields[sorted].name)
+        sorted++;
+    if (sorted >= count)
         return;
-    // Mostly one field was added behind sorted ones.
-    if (i == 2 || record->fields[i - 3].name < record->fields[i - 2].name) {
-        Field last = record->fields[--i];
-        bool sorted = true;
-        for (uint32_t k = 1; k < i && sorted; k++)
-            sorted = record->fields[k - 1].name < record->fields[k].name;
-        if (sorted) {
-            for (; i > 0 && record->fields[i - 1].name > last.name; i--)
-                record->fields[i] = record->fields[i - 1];
-            record->fields[i] = last;
-            return;
-        }
+    if (sorted + 1 < count) {
+        qsort(fields, count, sizeof *fields, compare_fields);
+        return;
     }
-    qsort(record->fields, record->count, sizeof(Field), compare_fields);
+    Field last = fields[sorted]; // the usual case: one field was added
+    for (; sorted > 0 && fields[sorted - 1].name > last.name; sorted--)
+        fields[sorted] = fields[sorted - 1];
+    fields[sorted] = last;
 }
 
 void record_add(Record *record, Symbol name, Value *value) {
@@ -306,6 +303,6 @@ Value *record_make(Lang *lang, const Symbol *names, Value *const *values, uint32
     record->count = 0;
     for (uint32_t i = 0; i < count; i++)
         record_add(record, names[i], values[i]);
-    qsort(record->fields, record->count, sizeof(Field), compare_fields);
+    record_sort(record);
     return value_record(lang, record, origin);
 }
