@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <linux/sched.h>
 #include <poll.h>
 #include <pthread.h>
@@ -17,6 +18,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -251,6 +253,21 @@ static Error *conclude(const Running *running, SandboxResult *out) {
     return NULL;
 }
 
+// /dev/stdout and the like open a pipe anew, by its owner and mode. Root's own pipes are given to the box's user; any
+// other file is left as it is.
+static Error *give_pipes(const Plan *plan) {
+    if (plan->identity.mode != HOST_ROOT)
+        return NULL;
+    for (int i = 0; i < 3; i++) {
+        struct statfs fs;
+        if (plan->stdio[i] < 0 || fstatfs(plan->stdio[i], &fs) < 0 || fs.f_type != PIPEFS_MAGIC)
+            continue;
+        if (fchown(plan->stdio[i], plan->identity.uid, plan->identity.gid) < 0)
+            return error_sys(errno, "cannot give a pipe to the sandbox's user");
+    }
+    return NULL;
+}
+
 // From plan to process.
 static Error *start(Plan *plan, const SandboxSpec *spec, Running *running) {
     AUTO_FD int report_write = -1, output_write = -1;
@@ -268,6 +285,7 @@ static Error *start(Plan *plan, const SandboxSpec *spec, Running *running) {
     }
     for (int i = 0; i < 3; i++)
         plan_keep(plan, plan->stdio[i]);
+    TRY(give_pipes(plan));
     return start_child(plan, running);
 }
 

@@ -161,6 +161,16 @@ static void output_goes_to_the_log_and_the_callback_in_order(void) {
           strlen(box->output));
 }
 
+static void pipes_open_by_their_names_in_dev(void) {
+    expect_output(shell_box("echo a >/dev/stdout; echo b >/dev/stderr; echo c >/dev/fd/1; echo d >/proc/self/fd/2"),
+                  "a\nb\nc\nd\n");
+    int ends[2];
+    CHECK(pipe2(ends, O_CLOEXEC) == 0 && write(ends[1], "hello\n", 6) == 6 && close(ends[1]) == 0, "pipe");
+    TestBox *box = shell_box("cat /dev/stdin");
+    box->spec.stdin_fd = ends[0];
+    expect_output(box, "hello\n");
+}
+
 static void stdin_is_what_the_spec_says(void) {
     expect_output(shell_box("cat; echo end"), "end\n");
     int ends[2];
@@ -627,6 +637,7 @@ int main(int argc, char **argv) {
         BOX_CASE(cancelling_ends_a_running_box),
         BOX_CASE(signals_are_sent_on),
         BOX_CASE(output_goes_to_the_log_and_the_callback_in_order),
+        BOX_CASE(pipes_open_by_their_names_in_dev),
         BOX_CASE(stdin_is_what_the_spec_says),
         BOX_CASE(descriptors_may_have_any_numbers),
         BOX_CASE(directories_are_no_input),
