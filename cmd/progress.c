@@ -42,6 +42,7 @@ struct Progress {
     VEC(Running) running;
     size_t finished, total;
     unsigned drawn;
+    Buf frame; // what is about to be written, in one piece
 };
 
 static uint64_t now_ns(void) {
@@ -76,10 +77,18 @@ static void add_name(const Progress *progress, Buf *out, StepIndex step) {
 
 // ---- drawing in place ----
 
+// One write for each frame: a terminal that saw half of one would flicker.
+static void show(Progress *progress) {
+    if (progress->frame.len)
+        fwrite(progress->frame.ptr, 1, progress->frame.len, progress->out);
+    fflush(progress->out);
+    buf_clear(&progress->frame);
+}
+
 static void erase(Progress *progress) {
     for (; progress->drawn > 0; progress->drawn--)
-        fputs("\033[1A\033[2K", progress->out);
-    fputs("\r", progress->out);
+        buf_add_cstr(&progress->frame, "\033[1A\033[2K");
+    buf_add_byte(&progress->frame, '\r');
 }
 
 static void terminal_size(unsigned *columns, unsigned *rows) {
@@ -114,8 +123,8 @@ static void draw_line(Progress *progress, Buf *line, unsigned columns) {
     size_t len = line->len < columns ? line->len : columns - 1;
     while (len > 0 && len < line->len && ((unsigned char)line->ptr[len] & 0xc0) == 0x80)
         len--;
-    fwrite(line->ptr, 1, len, progress->out);
-    fputc('\n', progress->out);
+    buf_add(&progress->frame, line->ptr, len);
+    buf_add_byte(&progress->frame, '\n');
     progress->drawn++;
     buf_clear(line);
 }
@@ -150,7 +159,7 @@ static void draw(Progress *progress) {
         buf_printf(&line, "%zu of %zu done, %zu running", progress->finished, progress->total, progress->running.count);
         draw_line(progress, &line, columns);
     }
-    fflush(progress->out);
+    show(progress);
 }
 
 static void *tick(void *context) {
@@ -175,8 +184,9 @@ static void *tick(void *context) {
 static void print_line(Progress *progress, const Buf *line) {
     if (progress->terminal)
         erase(progress);
-    fprintf(progress->out, "%s\n", buf_cstr(line));
-    fflush(progress->out);
+    buf_add_str(&progress->frame, buf_str(line));
+    buf_add_byte(&progress->frame, '\n');
+    show(progress);
 }
 
 static const char *begun_word(JobKind kind) {
@@ -288,6 +298,7 @@ static void on_failed(Progress *progress, const ScheduleEvent *event) {
 Progress *progress_new(const Globals *globals, FILE *out) {
     Progress *progress = mem_zalloc(sizeof *progress);
     progress->out = out;
+    buf_init(&progress->frame, BUF_NO_LIMIT);
     progress->silent = globals->json;
     progress->quiet = globals->quiet;
     progress->verbose = globals->verbose > 0;
@@ -348,12 +359,13 @@ void progress_free(Progress *progress) {
     pthread_cond_signal(&progress->changed);
     if (progress->terminal)
         erase(progress);
-    fflush(progress->out);
+    show(progress);
     pthread_mutex_unlock(&progress->mutex);
     if (progress->ticking)
         pthread_join(progress->ticker, NULL);
     pthread_cond_destroy(&progress->changed);
     pthread_mutex_destroy(&progress->mutex);
     vec_release(&progress->running);
+    buf_release(&progress->frame);
     free(progress);
 }
