@@ -6,10 +6,15 @@ import stat
 import subprocess
 import sys
 
-BUILD = os.environ["BUILD"]
-DRIVER = os.path.join(BUILD, "unit", "cache_fetch")
-ROOT = os.environ.get("TEST_DIR") or "/tmp"
+ROOT = os.environ["TEST_DIR"]
 NOBODY = 65534
+# Copies, as an ordinary user may not get to the build directory. The driver looks for the worker in $BUILD.
+BUILD = os.path.join(ROOT, "bin")
+DRIVER = os.path.join(BUILD, "cache_fetch")
+os.makedirs(BUILD, exist_ok=True)
+for program in ("unit/cache_fetch", "minimal-worker"):
+    shutil.copy(os.path.join(os.environ["BUILD"], program), BUILD)
+os.environ["BUILD"] = BUILD
 
 
 class Tap:
