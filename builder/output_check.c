@@ -70,7 +70,10 @@ static bool is_linker_text(Str head) {
 }
 
 static Error *look_elf(OutputChecker *checker, OutputFile *file, int fd, bool *is_elf) {
-    Error *error = elf_read(fd, checker->arena, is_elf, &file->elf);
+    Elf elf;
+    Error *error = elf_read(fd, checker->arena, is_elf, &elf);
+    if (!error && *is_elf)
+        file->elf = arena_dup(checker->arena, &elf, sizeof elf);
     if (!error || error_kind(error) == ERROR_SYSTEM)
         return error;
     *is_elf = true;
@@ -117,12 +120,12 @@ static Error *wrong(const OutputChecker *checker, const Output *output, const Ou
 
 static Error *check_arch(const OutputChecker *checker, const Output *output, const OutputFile *file) {
     Arch arch = checker->request->package->target.arch;
-    if (file->elf.machine == arch_machine(arch) && file->elf.is_64bit)
+    if (file->elf->machine == arch_machine(arch) && file->elf->is_64bit)
         return NULL;
     char number[32];
     Str what =
         arena_printf(checker->arena, "is for %s, but the package is for %s",
-                     machine_name(file->elf.machine, number, sizeof number), arch == ARCH_AMD64 ? "amd64" : "arm64");
+                     machine_name(file->elf->machine, number, sizeof number), arch == ARCH_AMD64 ? "amd64" : "arm64");
     return wrong(checker, output, file, what.ptr);
 }
 
@@ -150,7 +153,7 @@ static Error *check_script(const OutputChecker *checker, const Output *output, c
 static Error *check_bin(const OutputChecker *checker, const Output *output, const OutputFile *file) {
     switch (file->content) {
     case CONTENT_ELF:
-        if (file->elf.type != ELF_TYPE_EXECUTABLE && file->elf.type != ELF_TYPE_SHARED)
+        if (file->elf->type != ELF_TYPE_EXECUTABLE && file->elf->type != ELF_TYPE_SHARED)
             return wrong(checker, output, file, "is an ELF file, but no program");
         return check_arch(checker, output, file);
     case CONTENT_SCRIPT:
@@ -172,7 +175,7 @@ static Error *check_lib(const OutputChecker *checker, const Output *output, cons
         return NULL;
     switch (file->content) {
     case CONTENT_ELF:
-        if (file->elf.type != ELF_TYPE_SHARED && file->elf.type != ELF_TYPE_RELOCATABLE)
+        if (file->elf->type != ELF_TYPE_SHARED && file->elf->type != ELF_TYPE_RELOCATABLE)
             return wrong(checker, output, file, "is an ELF file, but no library or object");
         return check_arch(checker, output, file);
     case CONTENT_ARCHIVE:
@@ -270,7 +273,7 @@ static const RootNode *node_at(const OutputChecker *checker, Str dir, Str name) 
 static const RootNode *load(const OutputChecker *checker, const OutputFile *file, Str name) {
     if (str_find_byte(name, '/') >= 0)
         return node_at(checker, STR(""), search_directory(checker, file, name));
-    Str list = file->elf.runpath.len ? file->elf.runpath : file->elf.rpath, dir;
+    Str list = file->elf->runpath.len ? file->elf->runpath : file->elf->rpath, dir;
     while (str_cut(&list, ':', &dir)) {
         dir = search_directory(checker, file, dir);
         const RootNode *node = dir.len && dir.ptr[0] == '/' ? node_at(checker, dir, name) : NULL;
@@ -337,11 +340,11 @@ Error *output_check_needed(OutputChecker *checker, OutputFile *file) {
     TRY(output_look(checker, file));
     if (file->content == CONTENT_DAMAGED_ELF)
         note(checker, arena_printf(checker->arena, "%.*s is a %.*s", STR_ARG(file->entry.path), STR_ARG(file->damage)));
-    if (file->content != CONTENT_ELF || file->elf.machine != arch_machine(checker->request->package->target.arch) ||
-        (file->elf.type != ELF_TYPE_EXECUTABLE && file->elf.type != ELF_TYPE_SHARED))
+    if (file->content != CONTENT_ELF || file->elf->machine != arch_machine(checker->request->package->target.arch) ||
+        (file->elf->type != ELF_TYPE_EXECUTABLE && file->elf->type != ELF_TYPE_SHARED))
         return NULL;
-    for (size_t i = 0; i < file->elf.needed.count; i++) {
-        Str name = file->elf.needed.items[i];
+    for (size_t i = 0; i < file->elf->needed.count; i++) {
+        Str name = file->elf->needed.items[i];
         const RootNode *loaded = load(checker, file, name);
         if (!loaded) {
             TRY(not_found(checker, file, name));

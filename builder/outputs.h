@@ -30,7 +30,7 @@ typedef struct OutputFile {
     bool matched; // by any output
     // Filled when the content was looked at.
     OutputContent content;
-    Elf elf;
+    const Elf *elf; // of CONTENT_ELF
     Str interpreter; // of a script, "" when it names none
     Str damage;      // what is wrong with a damaged ELF file
 } OutputFile;

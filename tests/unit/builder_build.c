@@ -633,6 +633,25 @@ static void test_cancelled_while_it_runs(void **state) {
     end_world(world);
 }
 
+// ---- two at once ----
+
+static void test_two_processes_build_once(void **state) {
+    World *world = new_world(state);
+    add_build(world, "p", "mkdir -p $OUTPUT_DIR/usr; touch $OUTPUT_DIR/usr/x; sleep 0.2");
+    pid_t child = fork();
+    if (child == 0) {
+        open_store(world->fixture);
+        AUTO_ERROR Error *error = try_build(world, 1);
+        _exit(error ? 99 : (int)world->build.result.made);
+    }
+    build(world, 1);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal((size_t)WEXITSTATUS(status) + world->build.result.made, 2); // the shell and p, each once
+    end_world(world);
+}
+
 // ---- how much at a time ----
 
 static void test_slots(void **state) {
@@ -672,6 +691,7 @@ static const struct CMUnitTest tests[] = {
     STORE_TEST(test_conflicting_dependencies),
     STORE_TEST(test_cancelled_before_it_began),
     STORE_TEST(test_cancelled_while_it_runs),
+    STORE_TEST(test_two_processes_build_once),
     cmocka_unit_test(test_slots),
     cmocka_unit_test(passes_as_an_ordinary_user),
 };
