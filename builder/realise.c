@@ -298,7 +298,8 @@ static Error *realise_locked(Job *job) {
 
 // ---- failing ----
 
-// A build that failed is worth looking at; one that was interrupted, or never ran, is not.
+// A build that failed is worth looking at; one that was interrupted, or never began (what was unpacked so far of a
+// decompression bomb), is not.
 static void keep_evidence(Job *job, const Error *error) {
     StepReport *report = job->report;
     if (!job->log)
@@ -306,7 +307,8 @@ static void keep_evidence(Job *job, const Error *error) {
     report->log_path = arena_cstr(job->arena, str_from(buildlog_path(job->log)));
     report->log_tail = buildlog_tail(job->log, job->arena, BUILDLOG_TAIL_LINES);
     buildlog_note(job->log, "failed: %s", error_text(error));
-    if (!job->workspace.path || error_kind(error) == ERROR_INTERRUPTED || error_kind(error) == ERROR_SANDBOX)
+    if (report->phase_ns[PHASE_BUILDING] == 0 || error_kind(error) == ERROR_INTERRUPTED ||
+        error_kind(error) == ERROR_SANDBOX)
         return;
     AUTO_BUF Buf name;
     buf_init(&name, BUF_NO_LIMIT);
