@@ -62,7 +62,7 @@ static Error *array_at(Lang *lang, Value **args, Value **out) {
         return caller_error(lang, "invalid array indexing: the array is empty");
     Error *error = native_index(lang, args[0], count - 1, "the index", &index);
     if (error)
-        return error_hint(error, "invalid array indexing: the array has %zu elements", count);
+        return error_hint(error, "invalid array indexing: the array's length is %zu", count);
     *out = args[1]->array.items[index];
     return NULL;
 }

@@ -13,7 +13,7 @@ static Error *exact(Lang *lang, bool ok, Number n, Value **out) {
 static Error *from_double(Lang *lang, double d, Value **out) {
     Number n = {0, 1};
     if (isnan(d) || isinf(d))
-        return caller_error(lang, "the result is %s, which is no Number", isnan(d) ? "not a number" : "infinite");
+        return caller_error(lang, "the result is %s", isnan(d) ? "undefined" : "infinite");
     return exact(lang, number_from_double(d, &n), n, out);
 }
 

@@ -78,7 +78,7 @@ static Error *prim_at(Lang *lang, Value **args, Value **out) {
     if (index->number.den != 1 || index->number.num < 0)
         return eval_error(lang, lang->site, "%%array/at%% expects an index that is a whole number and not negative");
     if ((uint64_t)index->number.num >= count)
-        return eval_error(lang, lang->site, "%%array/at%%: index %lld is out of bounds, the array has %zu elements",
+        return eval_error(lang, lang->site, "%%array/at%%: index %lld is out of bounds, the array's length is %zu",
                           (long long)index->number.num, count);
     *out = args[0]->array.items[index->number.num];
     return NULL;

@@ -66,12 +66,12 @@ Value *delay(Lang *lang, const AstNode *node, Frame *frame) {
 
 static Error *infinite_recursion(Lang *lang, const AstNode *origin) {
     Error *error = eval_error(lang, origin, "infinite recursion: this value depends on itself");
-    if (origin && origin->kind == AST_VAR && node_is_field_named(lang, origin, origin->symbol)) {
-        Str name = name_text(lang, origin->symbol);
+    Str name = origin ? field_that_names_itself(lang, origin) : STR_NULL;
+    if (name.ptr)
         return error_hint(error,
-                          "in a record `%.*s = %.*s` means the field itself; `include %.*s` is the variable outside",
-                          STR_ARG(name), STR_ARG(name), STR_ARG(name));
-    }
+                          "within the field `%.*s` that name means the field itself; `include %.*s` makes a field of "
+                          "the variable outside",
+                          STR_ARG(name), STR_ARG(name));
     return error_hint(error, "a field or variable that needs its own value to be computed can never have one");
 }
 
@@ -89,9 +89,6 @@ static Error *run_thunk(Lang *lang, const Value *thunk, Value **out) {
     switch (thunk->kind) {
     case THUNK_EXPR:
         return eval(lang, thunk->code.node, thunk->code.frame, out);
-    case THUNK_ALIAS:
-        *out = thunk->argument;
-        return force(lang, thunk->argument);
     case THUNK_APPLY:
         return apply(lang, thunk->apply.function, thunk->apply.arg, thunk->origin, out);
     case THUNK_CONTRACT:

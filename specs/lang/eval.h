@@ -104,8 +104,8 @@ Str place_text(Lang *lang, const AstNode *node);
 // A short form of a value for a message: `3`, `"text"`, `{ a, b }`.
 Str value_brief(Lang *lang, const Value *value);
 Str name_text(const Lang *lang, Symbol symbol);
-// Whether the node is the value of a field, or of a let, of that name.
-bool node_is_field_named(const Lang *lang, const AstNode *node, Symbol name);
+// The name of the field (or let) whose value the node is, if its text begins with that name; else STR_NULL.
+Str field_that_names_itself(Lang *lang, const AstNode *node);
 // As it must be written in a path: quoted unless it is an identifier.
 void add_field_name(Str name, Buf *out);
 

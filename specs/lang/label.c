@@ -262,14 +262,16 @@ static void written_path(const Lang *lang, const AstNode *site, Buf *path) {
         node = descend(lang, node, site->start, site->end, path);
 }
 
-bool node_is_field_named(const Lang *lang, const AstNode *node, Symbol name) {
-    AUTO_BUF Buf path, last;
+Str field_that_names_itself(Lang *lang, const AstNode *node) {
+    AUTO_BUF Buf path;
     buf_init(&path, 64 * 1024);
-    buf_init(&last, 4096);
     written_path(lang, node, &path);
-    add_field_name(name_text(lang, name), &last);
-    return path.len && (str_eq(buf_str(&path), buf_str(&last)) ||
-                        (str_ends_with(buf_str(&path), buf_str(&last)) && path.ptr[path.len - last.len - 1] == '.'));
+    if (path.len == 0 || path.ptr[path.len - 1] == ']' || path.ptr[path.len - 1] == '"')
+        return STR_NULL;
+    ptrdiff_t dot = str_rfind_byte(buf_str(&path), '.');
+    Str name = str_slice(buf_str(&path), dot < 0 ? 0 : (size_t)dot + 1, path.len);
+    Str written = str_slice(lang->files[node->file]->source.text, node->start, node->end);
+    return str_starts_with(written, name) ? arena_str(lang->arena, name) : STR_NULL;
 }
 
 enum { LABEL_PATH_MAX = 64 };
@@ -320,6 +322,8 @@ static const AstNode *fault_site(const Label *label) {
     const Value *value = label->value;
     if (value && value->origin && !has_function_step(label))
         return value->origin;
+    if (label->written && !has_function_step(label))
+        return label->written;
     return label->site ? label->site : value && value->origin ? value->origin : label->contract;
 }
 

@@ -46,7 +46,7 @@ static Error *merge_arrays(Lang *lang, Value *a, Value *b, const AstNode *site, 
     if (count != b->array.count) {
         Error *error =
             eval_error(lang, site ? site : b->origin,
-                       "cannot merge unequal arrays: one has %zu elements, the other %zu", count, b->array.count);
+                       "cannot merge unequal arrays: of length %zu and %zu", count, b->array.count);
         return error_hint(error, "arrays can only be merged if they are equal; give one `| force` or `| default`");
     }
     Value **items = ARENA_ARRAY(lang->arena, Value *, count ? count : 1);

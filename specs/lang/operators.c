@@ -8,10 +8,6 @@ static const char *const op_texts[AST_OP_COUNT] = {
     [AST_OP_NE] = "!=", [AST_OP_AND] = "&&",   [AST_OP_OR] = "||",     [AST_OP_PIPE] = "|>",  [AST_OP_GET] = ".",
 };
 
-const char *operator_text(AstOp op) {
-    return op_texts[op];
-}
-
 static Error *operand_error(Lang *lang, const char *op, const char *wanted, const Value *got, const AstNode *site) {
     if (got->kind == VALUE_SEALED)
         return sealed_error(lang, got, site);
@@ -180,7 +176,7 @@ Error *eval_unary(Lang *lang, const AstNode *node, Frame *frame, Value **out) {
 
 #define OPERATOR(name, op)                                                                                             \
     static Error *name(Lang *lang, Value **args, Value **out) {                                                        \
-        return strict_operator(lang, op, args[0], args[1], NULL, out);                                                 \
+        return strict_operator(lang, op, args[0], args[1], lang->site, out);                                                 \
     }
 OPERATOR(op_concat, AST_OP_CONCAT)
 OPERATOR(op_append, AST_OP_APPEND)
@@ -203,7 +199,7 @@ static Error *op_logic(Lang *lang, AstOp op, Value **args, Value **out) {
         return NULL;
     TRY(force(lang, args[1]));
     *out = args[1];
-    return (*out)->kind == VALUE_BOOL ? NULL : operand_error(lang, op_texts[op], "a Bool", *out, NULL);
+    return (*out)->kind == VALUE_BOOL ? NULL : operand_error(lang, op_texts[op], "a Bool", *out, lang->site);
 }
 
 static Error *op_and(Lang *lang, Value **args, Value **out) {
@@ -225,11 +221,11 @@ static Error *op_negate(Lang *lang, Value **args, Value **out) {
 }
 
 static Error *op_pipe(Lang *lang, Value **args, Value **out) {
-    return apply(lang, args[1], args[0], NULL, out);
+    return apply(lang, args[1], args[0], lang->site, out);
 }
 
 static Error *op_get(Lang *lang, Value **args, Value **out) {
-    return record_get(lang, args[0], symbol_intern(lang->symbols, args[1]->string), NULL, out);
+    return record_get(lang, args[0], symbol_intern(lang->symbols, args[1]->string), lang->site, out);
 }
 
 static const Native op_natives[AST_OP_COUNT] = {

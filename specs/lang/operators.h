@@ -10,7 +10,6 @@ MUST_CHECK Error *eval_unary(Lang *lang, const AstNode *node, Frame *frame, Valu
 MUST_CHECK Error *eval_binary(Lang *lang, const AstNode *node, Frame *frame, Value **out);
 // `(+)` and the like.
 const Native *operator_native(AstOp op);
-const char *operator_text(AstOp op);
 static inline Number value_get_number(const Value *value) {
     return (Number){value->number.num, value->number.den};
 }

@@ -165,8 +165,9 @@ static Error *missing_definition(Lang *lang, const Record *record, const Field *
     return error;
 }
 
-static Label *pending_label(Lang *lang, const Pending *pending, Symbol name, Value *value) {
-    Label *label = label_step(lang, pending->parent, STEP_FIELD, name);
+static Label *pending_label(Lang *lang, const Pending *pending, const Field *field, Value *value) {
+    Label *label = label_step(lang, pending->parent, STEP_FIELD, field->name);
+    label->written = field->definition ? field->definition->value : NULL;
     label->contract = pending->node;
     label->value = value;
     return label;
@@ -181,7 +182,7 @@ Error *force_field(Lang *lang, Record *record, Symbol name, Value **out) {
         const Pending *pending = &field->pending[i];
         if (contract_is_kept(pending->contract, value))
             continue;
-        TRY(contract_apply(lang, pending->contract, pending_label(lang, pending, name, value), value, &value));
+        TRY(contract_apply(lang, pending->contract, pending_label(lang, pending, field, value), value, &value));
     }
     *out = value;
     return force(lang, value);

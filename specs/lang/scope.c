@@ -162,14 +162,7 @@ static Error *walk_annotations(Scoper *s, AstAnnotation *annotations, uint32_t c
 
 static Error *walk_pattern(Scoper *s, AstPattern *pattern);
 
-static Error *or_mismatch(Scoper *s, const AstPattern *pattern, Symbol name) {
-    AstNode at = {.file = pattern->file, .start = pattern->start, .end = pattern->end};
-    return eval_error(s->lang, &at,
-                      "the branches of this or-pattern must bind the same variables: `%.*s` is not in all",
-                      STR_ARG(symbol_text(s->lang->symbols, name)));
-}
-
-// The branches bind the same names; the first branch's places hold for all of them.
+// The branches bind the same names (the parser sees to that); the first branch's places hold for all of them.
 static Error *walk_or(Scoper *s, AstPattern *pattern) {
     size_t base = s->active.count;
     TRY(walk_pattern(s, pattern->items[0]));
@@ -177,17 +170,12 @@ static Error *walk_or(Scoper *s, AstPattern *pattern) {
     for (uint32_t i = 1; i < pattern->count; i++) {
         size_t slots_before = s->slots.count;
         TRY(walk_pattern(s, pattern->items[i]));
-        if (s->active.count - first_end != first_end - base) {
-            Binder *odd = s->active.count > first_end ? s->active.items[s->active.count - 1] : s->active.items[base];
-            return or_mismatch(s, pattern->items[i], odd->name);
-        }
         for (size_t k = slots_before; k < s->slots.count; k++) {
             Binder *same = NULL;
             for (size_t b = base; b < first_end; b++)
                 if (s->active.items[b]->name == s->slots.items[k].binder->name)
                     same = s->active.items[b];
-            if (!same)
-                return or_mismatch(s, pattern->items[i], s->slots.items[k].binder->name);
+            BUG_UNLESS(same != NULL);
             s->slots.items[k].binder = same;
         }
         unbind_to(s, first_end);

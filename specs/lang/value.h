@@ -39,7 +39,6 @@ typedef enum ValueKind {
     VALUE_LAST = VALUE_SEALED,
     // Thunks
     THUNK_EXPR,     // code: node and frame
-    THUNK_ALIAS,    // argument: another value
     THUNK_APPLY,    // apply: function and one argument
     THUNK_CONTRACT, // guarded: contracts with label, and the value
     THUNK_FIELD,    // field_of, symbol: a field's value with all pending contracts
@@ -93,7 +92,7 @@ struct Value {
             int64_t num, den; // reduced, den > 0
         } number;
         Str string;
-        struct { // THUNK_ALIAS, VALUE_CUSTOM: argument alone
+        struct { // VALUE_CUSTOM: argument alone
             Value *argument;
             const char *tag; // VALUE_ENUM: the symbol's text
         };
@@ -225,6 +224,7 @@ struct Label {
     const AstNode *contract; // what was written, or NULL
     const AstNode *site;     // root: the expression that it was applied to
     Value *value;            // what it was applied to, or NULL
+    const AstNode *written;  // the expression behind value, where that cannot say it itself
     Str message;             // put in by user code; ptr NULL when none
     Str notes;
 };
