@@ -261,7 +261,8 @@ static inline void run_probe(int argc, char **argv, const Probe *probes, size_t 
     for (size_t i = 0; i < count; i++)
         if (strcmp(argv[2], probes[i].name) == 0) {
             probes[i].run(argc > 3 ? argv[3] : NULL);
-            exit(0);
+            fflush(NULL);
+            _exit(0); // a leak sanitizer's last act would be to trace itself, which a box forbids
         }
     fprintf(stderr, "no probe %s\n", argv[2]);
     exit(3);
