@@ -262,7 +262,10 @@ static Error *realise_build(Job *job) {
     const Package *package = job->package;
     TRY(check_buildable(job));
     TRY(open_log(job));
-    TRY(realise_compose(job->realiser, job->step->root, package->prefer, job->log, job->arena, &job->root));
+    Error *error =
+        realise_compose(job->realiser, job->step->root, package->prefer, job->log, job->arena, &job->root);
+    if (error)
+        return error_at(error_wrap(error, "'%.*s'", STR_ARG(package->name)), package->span);
     TRY(workspace_new(staging_dirfd(job->staging), staging_path(job->staging), true, &job->workspace));
     TRY(fetch_and_lay(job, job->workspace.build_fd));
     TRY(workspace_give(job->workspace.build_fd));

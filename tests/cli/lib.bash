@@ -102,8 +102,9 @@ END
 import_of() { echo "import \"../$1/build.ncl\""; }
 
 # The program, with a home of its own and a mark by which whatever it leaves behind is known.
-minimal() {
-    env -u XDG_CACHE_HOME -u XDG_STATE_HOME -u XDG_CONFIG_HOME HOME="$home" MINIMAL_TEST_WORLD="$world" "$MINIMAL" "$@"
+minimal() { minimal_env "$MINIMAL" "$@"; }
+minimal_env() {
+    env -u XDG_CACHE_HOME -u XDG_STATE_HOME -u XDG_CONFIG_HOME HOME="$home" MINIMAL_TEST_WORLD="$world" "$@"
 }
 
 # The processes of this world: ours by the mark, a box's by where its files are.
