@@ -66,6 +66,10 @@ static const char *foreign_syntax(Str pattern) {
             if (next == 'K' || next == 'G' || next == 'R' || next == 'X')
                 return "an escape that is not of the regex syntax";
             i++;
+        } else if (in_class && c == next && (c == '&' || c == '-' || c == '~')) {
+            return "an operation on character classes";
+        } else if (!in_class && next == '+' && (c == '*' || c == '+' || c == '?' || c == '}')) {
+            return "a possessive quantifier";
         } else if (c == '[') {
             in_class = true;
         } else if (c == ']') {
@@ -94,7 +98,7 @@ static Error *compile(Lang *lang, Str pattern, Regex **out) {
     int code = 0;
     PCRE2_SIZE at = 0;
     pcre2_code *compiled = pcre2_compile((PCRE2_SPTR)pattern.ptr, pattern.len,
-                                         PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &code, &at, NULL);
+                                         PCRE2_UTF | PCRE2_UCP | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C, &code, &at, NULL);
     if (!compiled) {
         PCRE2_UCHAR text[256] = "";
         pcre2_get_error_message(code, text, sizeof text);
