@@ -589,7 +589,7 @@ static void test_conflicting_dependencies(void **state) {
     Made *both = add_build(world, "both", "mkdir -p $OUTPUT_DIR/usr; cat /usr/x > $OUTPUT_DIR/usr/y");
     depend(both, 1);
     depend(both, 2);
-    fails(world, ERROR_CONFLICT, "/usr/x differs between 'a' (output files) and 'b' (output files)");
+    fails(world, ERROR_CONFLICT, "'both': /usr/x differs between 'a' (output files) and 'b' (output files)");
     Str prefer[] = {STR("b")};
     both->package.prefer = (StrSlice){prefer, 1};
     build(world, 3);
