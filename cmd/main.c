@@ -4,6 +4,7 @@
 #include "base/fd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -197,7 +198,16 @@ static Error *run(Globals *globals, int argc, char **argv, int *exit_out) {
     return verb->run(globals, argc - at, argv + at, exit_out);
 }
 
+// A closed stdin, stdout or stderr would be the number of the next file that we open, and be written to or handed to a
+// command as what it is not.
+static void open_standard_descriptors(void) {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            _exit(EXIT_FAILED);
+}
+
 int main(int argc, char **argv) {
+    open_standard_descriptors();
     int exit_code = EXIT_FAILED;
     Globals globals = {.color = isatty(STDERR_FILENO) == 1, .cancel = &run_cancel};
     globals.arena = arena_new(0);

@@ -198,6 +198,16 @@ as() {
     [ "$status" = 0 ] && [ "$output" = extra ]
 }
 
+@test "closed descriptors are empty ones in the box" {
+    for who in "${users[@]}"; do
+        as "$who" "$top/minimal" -q exec -p shell -- sh -c 'cat && echo read && exit 3' <&- >"$top/closed" || [ $? = 3 ]
+        [ "$(cat "$top/closed")" = read ]
+        status=0
+        as "$who" "$top/minimal" -q exec -p shell -- sh -c 'echo gone; echo gone >&2; exit 4' >&- 2>&- || status=$?
+        [ "$status" = 4 ]
+    done
+}
+
 @test "a directory of the host is no input" {
     run as caller "$top/minimal" -q exec -p shell -- sh -c 'echo ran' </
     [ "$status" = 125 ] && [ "$output" = "minimal: stdin is a directory of the host, which a sandbox must not have" ]

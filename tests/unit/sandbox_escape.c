@@ -86,7 +86,7 @@ static void probe_listen_abstract(const char *name) {
     int fd = listen_abstract(name);
     CHECK(connect_abstract(name) == 0, "works inside");
     close(open("/build/listening", O_CREAT | O_WRONLY, 0644));
-    for (int i = 0; i < 500 && access("/build/tried", F_OK) < 0; i++)
+    for (int i = 0; i < 6000 && access("/build/tried", F_OK) < 0; i++)
         usleep(10000);
     struct pollfd waiting = {.fd = fd, .events = POLLIN};
     close(accept(fd, NULL, NULL)); // our own
@@ -101,7 +101,7 @@ static void *run_in_thread(void *box) {
 static void wait_for(const char *name) {
     char path[2 * PATH_MAX];
     snprintf(path, sizeof path, "%s/build/%s", case_dir, name);
-    for (int i = 0; i < 1000 && access(path, F_OK) < 0; i++)
+    for (int i = 0; i < 6000 && access(path, F_OK) < 0; i++)
         usleep(10000);
     CHECK(access(path, F_OK) == 0, "%s never came", path);
 }
@@ -972,11 +972,11 @@ static void probe_neighbour(const char *argument) {
         struct sockaddr_in here = {.sin_family = AF_INET, .sin_port = htons(7777), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
         CHECK(bind(listener, (struct sockaddr *)&here, sizeof here) == 0 && listen(listener, 1) == 0, "listen");
         close(open("/build/there", O_CREAT | O_WRONLY, 0644));
-        for (int i = 0; i < 1000 && access("/build/looked", F_OK) < 0; i++)
+        for (int i = 0; i < 6000 && access("/build/looked", F_OK) < 0; i++)
             usleep(10000);
         return;
     }
-    for (int i = 0; i < 1000 && access("/build/there", F_OK) < 0; i++)
+    for (int i = 0; i < 6000 && access("/build/there", F_OK) < 0; i++)
         usleep(10000);
     CHECK(access("/build/there", F_OK) == 0, "the other box never came");
     REFUSED(connect_abstract("neighbour"), ECONNREFUSED, ECONNREFUSED);

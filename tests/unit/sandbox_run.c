@@ -112,7 +112,7 @@ static void cancelling_ends_a_running_box(void) {
 
 static void *signal_later(void *unused) {
     (void)unused;
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < 6000; i++) {
         char *text = read_file(case_dir, "build/ready");
         if (text) {
             kill(getpid(), SIGUSR1);
