@@ -52,7 +52,7 @@ Error *call_order(Lang *lang, Value *function, Value *a, Value *b, int *out) {
 }
 
 Value *value_int(Lang *lang, int64_t n) {
-    return value_number(lang, n, 1, NULL);
+    return value_number(lang, number_of(n), NULL);
 }
 
 Value *value_order(Lang *lang, int order) {
@@ -98,6 +98,8 @@ static bool argument_fits(char letter, const Value *value) {
     case 's':
         return value->kind == VALUE_STRING;
     case 'n':
+        return value->kind == VALUE_NUMBER && number_is_small(value->number);
+    case 'N':
         return value->kind == VALUE_NUMBER;
     case 'b':
         return value->kind == VALUE_BOOL;
@@ -118,10 +120,10 @@ static bool argument_fits(char letter, const Value *value) {
 }
 
 static const char *letter_text(char letter) {
-    static const char *const texts[] = {['s' - 'a'] = "a String", ['n' - 'a'] = "a Number", ['b' - 'a'] = "a Bool",
+    static const char *const texts[] = {['s' - 'a'] = "a String", ['n' - 'a'] = "a Number of 64 bits", ['b' - 'a'] = "a Bool",
                                         ['a' - 'a'] = "an Array", ['r' - 'a'] = "a record", ['f' - 'a'] = "a function",
                                         ['e' - 'a'] = "an enum",  ['l' - 'a'] = "a label"};
-    return texts[letter - 'a'];
+    return letter == 'N' ? "a Number" : texts[letter - 'a'];
 }
 
 static Error *bad_argument(Lang *lang, const Native *native, size_t index, Value *value, const AstNode *site) {

@@ -309,17 +309,17 @@ static Error *make_range(Lang *lang, Number start, Number end, Number step, Valu
     Number span, steps;
     if (number_compare(start, end) > 0)
         return caller_error(lang, "the end of a range must not be below its start");
-    if (step.num <= 0)
+    if (number_sign(step) <= 0)
         return caller_error(lang, "the step of a range must be positive");
-    if (!number_sub(end, start, &span) || !number_div(span, step, &steps))
+    if (!number_sub(lang->arena, end, start, &span) || !number_div(lang->arena, span, step, &steps) || !number_is_small(steps))
         return caller_error(lang, "the range is too large");
     size_t count = (size_t)(steps.num / steps.den) + (steps.num % steps.den != 0);
     Value **items = NULL;
     TRY(lang_reserve(lang, count, sizeof(Value) + sizeof(Value *), lang->site));
     TRY(new_items(lang, count, &items));
     for (size_t i = 0; i < count; i++) {
-        items[i] = value_number(lang, start.num, start.den, NULL);
-        if (i + 1 < count && !number_add(start, step, &start))
+        items[i] = value_number(lang, start, NULL);
+        if (i + 1 < count && !number_add(lang->arena, start, step, &start))
             return caller_error(lang, "the range is too large");
     }
     *out = value_array(lang, items, count, NULL);
@@ -327,11 +327,11 @@ static Error *make_range(Lang *lang, Number start, Number end, Number step, Valu
 }
 
 static Error *array_range(Lang *lang, Value **args, Value **out) {
-    return make_range(lang, value_get_number(args[0]), value_get_number(args[1]), (Number){1, 1}, out);
+    return make_range(lang, args[0]->number, args[1]->number, number_of(1), out);
 }
 
 static Error *array_range_step(Lang *lang, Value **args, Value **out) {
-    return make_range(lang, value_get_number(args[0]), value_get_number(args[1]), value_get_number(args[2]), out);
+    return make_range(lang, args[0]->number, args[1]->number, args[2]->number, out);
 }
 
 static const Native natives[] = {

@@ -5,82 +5,83 @@
 
 static Error *exact(Lang *lang, bool ok, Number n, Value **out) {
     if (!ok)
-        return caller_error(lang, "the result is too large or too precise: numerator and denominator have 64 bits");
-    *out = value_number(lang, n.num, n.den, NULL);
+        return caller_error(lang,
+                            "the result is too large or too precise: numerator and denominator may have 4,096 bits");
+    *out = value_number(lang, n, NULL);
     return NULL;
 }
 
 static Error *from_double(Lang *lang, double d, Value **out) {
-    Number n = {0, 1};
+    Number n = number_of(0);
     if (isnan(d) || isinf(d))
         return caller_error(lang, "the result is %s", isnan(d) ? "undefined" : "infinite");
-    return exact(lang, number_from_double(d, &n), n, out);
+    return exact(lang, number_from_double(lang->arena, d, &n), n, out);
 }
 
 static double real(const Value *value) {
-    return number_to_double(value_get_number(value));
+    return number_to_double(value->number);
 }
 
 static Error *number_is_integer(Lang *lang, Value **args, Value **out) {
-    *out = value_bool(lang, args[0]->number.den == 1);
+    *out = value_bool(lang, number_is_whole(args[0]->number));
     return NULL;
 }
 
 static Error *number_compare_native(Lang *lang, Value **args, Value **out) {
-    *out = value_order(lang, number_compare(value_get_number(args[0]), value_get_number(args[1])));
+    *out = value_order(lang, number_compare(args[0]->number, args[1]->number));
     return NULL;
 }
 
 static Error *number_min(Lang *lang, Value **args, Value **out) {
     (void)lang;
-    *out = number_compare(value_get_number(args[0]), value_get_number(args[1])) <= 0 ? args[0] : args[1];
+    *out = number_compare(args[0]->number, args[1]->number) <= 0 ? args[0] : args[1];
     return NULL;
 }
 
 static Error *number_max(Lang *lang, Value **args, Value **out) {
     (void)lang;
-    *out = number_compare(value_get_number(args[0]), value_get_number(args[1])) >= 0 ? args[0] : args[1];
+    *out = number_compare(args[0]->number, args[1]->number) >= 0 ? args[0] : args[1];
     return NULL;
 }
 
-static int64_t floor_of(Number n) {
-    return n.num / n.den - (n.num % n.den < 0);
+// Truncated, and one off where the number lies on the other side of it.
+static Error *round_to(Lang *lang, Number n, int side, Value **out) {
+    Number whole = number_of(0);
+    bool ok = number_truncate(lang->arena, n, &whole);
+    if (ok && side && number_compare(n, whole) == side)
+        ok = number_add(lang->arena, whole, number_of(side), &whole);
+    return exact(lang, ok, whole, out);
 }
 
 static Error *number_floor(Lang *lang, Value **args, Value **out) {
-    *out = value_int(lang, floor_of(value_get_number(args[0])));
-    return NULL;
+    return round_to(lang, args[0]->number, -1, out);
 }
 
 static Error *number_ceil(Lang *lang, Value **args, Value **out) {
-    Number n = value_get_number(args[0]);
-    *out = value_int(lang, floor_of(n) + (n.den != 1));
-    return NULL;
+    return round_to(lang, args[0]->number, 1, out);
 }
 
-static Error *number_truncate(Lang *lang, Value **args, Value **out) {
-    *out = value_int(lang, args[0]->number.num / args[0]->number.den);
-    return NULL;
+static Error *number_truncate_native(Lang *lang, Value **args, Value **out) {
+    return round_to(lang, args[0]->number, 0, out);
 }
 
 static Error *number_fract(Lang *lang, Value **args, Value **out) {
-    Number n = value_get_number(args[0]);
-    *out = value_number(lang, n.num % n.den, n.num % n.den ? n.den : 1, NULL);
-    return NULL;
+    Number n = number_of(0);
+    return exact(lang, number_mod(lang->arena, args[0]->number, number_of(1), &n), n, out);
 }
 
 static Error *number_abs(Lang *lang, Value **args, Value **out) {
-    Number n = value_get_number(args[0]);
-    *out = n.num < 0 ? value_number(lang, -n.num, n.den, NULL) : args[0];
+    Number n = args[0]->number;
+    *out = number_sign(n) < 0 ? value_number(lang, number_negate(lang->arena, n), NULL) : args[0];
     return NULL;
 }
 
 static Error *number_pow_native(Lang *lang, Value **args, Value **out) {
-    Number base = value_get_number(args[0]), exponent = value_get_number(args[1]), n = {0, 1};
-    if (exponent.den == 1 && base.num == 0 && exponent.num < 0)
+    Number base = args[0]->number, exponent = args[1]->number, n = number_of(0);
+    if (exponent.den == 1 && number_sign(base) == 0 && exponent.num < 0)
         return caller_error(lang, "zero to a negative power is infinite");
     if (exponent.den == 1)
-        return exact(lang, number_pow(base, exponent.num, &n), n, out);
+        return exact(lang, number_pow(lang->arena, base, exponent.num, &n), n, out);
     return from_double(lang, pow(number_to_double(base), number_to_double(exponent)), out);
 }
 
@@ -107,12 +108,12 @@ static Error *number_arctan2(Lang *lang, Value **args, Value **out) {
 
 static Error *number_pi(Lang *lang, Value **args, Value **out) {
     (void)args;
-    return exact(lang, true, (Number){3141592653589793238, 1000000000000000000}, out);
+    return exact(lang, true, (Number){.num = 3141592653589793238, .den = 1000000000000000000}, out);
 }
 
 static Error *number_e(Lang *lang, Value **args, Value **out) {
     (void)args;
-    return exact(lang, true, (Number){2718281828459045235, 1000000000000000000}, out);
+    return exact(lang, true, (Number){.num = 2718281828459045235, .den = 1000000000000000000}, out);
 }
 
 // ---- contracts ----
@@ -129,7 +130,7 @@ static Error *judge(Lang *lang, Value *value, bool holds, const char *wanted, Va
 }
 
 static bool whole(const Value *value) {
-    return value->kind == VALUE_NUMBER && value->number.den == 1;
+    return value->kind == VALUE_NUMBER && number_is_whole(value->number);
 }
 
 static Error *contract_integer(Lang *lang, Value **args, Value **out) {
@@ -137,38 +138,39 @@ static Error *contract_integer(Lang *lang, Value **args, Value **out) {
 }
 
 static Error *contract_nat(Lang *lang, Value **args, Value **out) {
-    return judge(lang, args[1], whole(args[1]) && args[1]->number.num >= 0, "a whole number that is not negative", out);
+    return judge(lang, args[1], whole(args[1]) && number_sign(args[1]->number) >= 0,
+                 "a whole number that is not negative", out);
 }
 
 static Error *contract_pos_nat(Lang *lang, Value **args, Value **out) {
-    return judge(lang, args[1], whole(args[1]) && args[1]->number.num > 0, "a positive whole number", out);
+    return judge(lang, args[1], whole(args[1]) && number_sign(args[1]->number) > 0, "a positive whole number", out);
 }
 
 static Error *contract_non_zero(Lang *lang, Value **args, Value **out) {
-    return judge(lang, args[1], args[1]->kind == VALUE_NUMBER && args[1]->number.num != 0, "a Number other than 0",
-                 out);
+    return judge(lang, args[1], args[1]->kind == VALUE_NUMBER && number_sign(args[1]->number) != 0,
+                 "a Number other than 0", out);
 }
 
 static const Native natives[] = {
-    {"std.number.is_integer", "n", number_is_integer},
-    {"std.number.compare", "nn", number_compare_native},
-    {"std.number.min", "nn", number_min},
-    {"std.number.max", "nn", number_max},
-    {"std.number.floor", "n", number_floor},
-    {"std.number.ceil", "n", number_ceil},
-    {"std.number.abs", "n", number_abs},
-    {"std.number.fract", "n", number_fract},
-    {"std.number.truncate", "n", number_truncate},
-    {"std.number.pow", "nn", number_pow_native},
-    {"std.number.log", "nn", number_log},
-    {"std.number.cos", "n", number_cos},
-    {"std.number.sin", "n", number_sin},
-    {"std.number.tan", "n", number_tan},
-    {"std.number.arccos", "n", number_arccos},
-    {"std.number.arcsin", "n", number_arcsin},
-    {"std.number.arctan", "n", number_arctan},
-    {"std.number.arctan2", "nn", number_arctan2},
-    {"std.number.sqrt", "n", number_sqrt},
+    {"std.number.is_integer", "N", number_is_integer},
+    {"std.number.compare", "NN", number_compare_native},
+    {"std.number.min", "NN", number_min},
+    {"std.number.max", "NN", number_max},
+    {"std.number.floor", "N", number_floor},
+    {"std.number.ceil", "N", number_ceil},
+    {"std.number.abs", "N", number_abs},
+    {"std.number.fract", "N", number_fract},
+    {"std.number.truncate", "N", number_truncate_native},
+    {"std.number.pow", "NN", number_pow_native},
+    {"std.number.log", "NN", number_log},
+    {"std.number.cos", "N", number_cos},
+    {"std.number.sin", "N", number_sin},
+    {"std.number.tan", "N", number_tan},
+    {"std.number.arccos", "N", number_arccos},
+    {"std.number.arcsin", "N", number_arcsin},
+    {"std.number.arctan", "N", number_arctan},
+    {"std.number.arctan2", "NN", number_arctan2},
+    {"std.number.sqrt", "N", number_sqrt},
     {"std.number.pi", "", number_pi},
     {"std.number.e", "", number_e},
     {"std.number.Integer", "lv", contract_integer},

@@ -144,7 +144,7 @@ static const Native natives[] = {
     {"%serialize%", "e.", prim_serialize},
     {"%deserialize%", "es", prim_deserialize},
     {"%trace%", "s", prim_seq},
-    {"%pow%", "nn", prim_pow},
+    {"%pow%", "NN", prim_pow},
     {"%array/at%", "an", prim_at},
     {"%array/length%", "a", prim_length},
     {"%array/map%", "af", prim_array_map},

@@ -296,9 +296,9 @@ static Error *string_from_enum(Lang *lang, Value **args, Value **out) {
 
 static Error *string_to_number(Lang *lang, Value **args, Value **out) {
     Number n;
-    if (!number_parse(args[0]->string, &n))
+    if (!number_parse(lang->arena, args[0]->string, &n))
         return caller_error(lang, "`%.*s` is not a Number", STR_ARG(args[0]->string));
-    *out = value_number(lang, n.num, n.den, NULL);
+    *out = value_number(lang, n, NULL);
     return NULL;
 }
 
@@ -332,7 +332,7 @@ static Error *contract_bool_literal(Lang *lang, Value **args, Value **out) {
 
 static Error *contract_number_literal(Lang *lang, Value **args, Value **out) {
     Number n;
-    return judge(lang, args[1], args[1]->kind == VALUE_STRING && number_parse(args[1]->string, &n),
+    return judge(lang, args[1], args[1]->kind == VALUE_STRING && number_parse(lang->arena, args[1]->string, &n),
                  "a String that is a number", out);
 }
 
@@ -370,7 +370,7 @@ static const Native natives[] = {
     {"std.string.base64_encode", "es", string_base64_encode},
     {"std.string.base64_decode", "es", string_base64_decode},
     {"std.string.from", "v", string_from},
-    {"std.string.from_number", "n", string_from},
+    {"std.string.from_number", "N", string_from},
     {"std.string.from_enum", "e", string_from_enum},
     {"std.string.from_bool", "b", string_from},
     {"std.string.to_number", "s", string_to_number},

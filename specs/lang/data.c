@@ -28,9 +28,9 @@ static Error *from_json(Converter *c, const JsonValue *json, Value **out) {
         *out = value_bool(lang, json->boolean);
         return NULL;
     case JSON_NUMBER:
-        if (!number_parse(json->text, &n))
+        if (!number_parse(lang->arena, json->text, &n))
             return bad_number(c, json->text, json->line, json->column);
-        *out = value_number(lang, n.num, n.den, NULL);
+        *out = value_number(lang, n, NULL);
         return NULL;
     case JSON_STRING:
         *out = value_string(lang, json->text, NULL);
@@ -68,9 +68,9 @@ static Error *toml_number(Converter *c, const TomlValue *toml, Value **out) {
     for (size_t i = 0; i < text.len && len < sizeof digits; i++)
         if (text.ptr[i] != '_')
             digits[len++] = text.ptr[i];
-    if (len == sizeof digits || !number_parse((Str){digits, len}, &n))
+    if (len == sizeof digits || !number_parse(c->lang->arena, (Str){digits, len}, &n))
         return bad_number(c, text, toml->line, toml->column);
-    *out = value_number(c->lang, n.num, n.den, NULL);
+    *out = value_number(c->lang, n, NULL);
     return NULL;
 }
 
@@ -81,7 +81,7 @@ static Error *from_toml(Converter *c, const TomlValue *toml, Value **out) {
         *out = value_bool(lang, toml->boolean);
         return NULL;
     case TOML_INTEGER:
-        *out = value_number(lang, toml->integer, 1, NULL);
+        *out = value_number(lang, number_of(toml->integer), NULL);
         return NULL;
     case TOML_FLOAT:
         return toml_number(c, toml, out);

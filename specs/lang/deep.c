@@ -92,7 +92,7 @@ static Error *equal_forced(Lang *lang, Value *a, Value *b, bool *out) {
         *out = a->boolean == b->boolean;
         break;
     case VALUE_NUMBER:
-        *out = a->number.num == b->number.num && a->number.den == b->number.den;
+        *out = number_equal(a->number, b->number);
         break;
     case VALUE_STRING:
         *out = str_eq(a->string, b->string);

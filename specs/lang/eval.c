@@ -67,11 +67,14 @@ Value *delay(Lang *lang, const AstNode *node, Frame *frame) {
 static Error *infinite_recursion(Lang *lang, const AstNode *origin) {
     Error *error = eval_error(lang, origin, "infinite recursion: this value depends on itself");
     Str name = origin ? field_that_names_itself(lang, origin) : STR_NULL;
+    if (name.ptr && origin->kind == AST_VAR)
+        return error_hint(error,
+                          "in a record `%.*s = %.*s` means the field itself; `include %.*s` is the variable outside",
+                          STR_ARG(name), STR_ARG(name), STR_ARG(name));
     if (name.ptr)
         return error_hint(error,
-                          "within the field `%.*s` that name means the field itself; `include %.*s` makes a field of "
-                          "the variable outside",
-                          STR_ARG(name), STR_ARG(name));
+                          "within its own field `%.*s` means the field, not a variable outside; give one another name",
+                          STR_ARG(name));
     return error_hint(error, "a field or variable that needs its own value to be computed can never have one");
 }
 

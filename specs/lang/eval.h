@@ -104,7 +104,7 @@ Str place_text(Lang *lang, const AstNode *node);
 // A short form of a value for a message: `3`, `"text"`, `{ a, b }`.
 Str value_brief(Lang *lang, const Value *value);
 Str name_text(const Lang *lang, Symbol symbol);
-// The name of the field (or let) whose value the node is, if its text begins with that name; else STR_NULL.
+// The name of the field (or let) whose value the node is, if its text has that name in it; else STR_NULL.
 Str field_that_names_itself(Lang *lang, const AstNode *node);
 // As it must be written in a path: quoted unless it is an identifier.
 void add_field_name(Str name, Buf *out);

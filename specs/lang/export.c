@@ -49,7 +49,13 @@ static Error *write_number(Writer *w, const Value *value) {
         buf_printf(w->out, "%lld", (long long)value->number.num);
         return NULL;
     }
-    double d = number_to_double(value_get_number(value));
+    double d = number_to_double(value->number);
+    if (number_is_whole(value->number) && fabs(d) <= 0x1p64) {
+        number_format(value->number, w->out);
+        return NULL;
+    }
+    if (isinf(d))
+        return eval_error(w->lang, value->origin, "the number is out of the range of what can be exported (a double)");
     char text[40] = "";
     for (int digits = 15; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, d);

@@ -131,7 +131,7 @@ Str value_brief(Lang *lang, const Value *value) {
         buf_add_cstr(&text, value->boolean ? "true" : "false");
         break;
     case VALUE_NUMBER:
-        number_format(value_get_number(value), &text);
+        number_format(value->number, &text);
         break;
     case VALUE_STRING:
         buf_add_byte(&text, '"');
@@ -271,7 +271,7 @@ Str field_that_names_itself(Lang *lang, const AstNode *node) {
     ptrdiff_t dot = str_rfind_byte(buf_str(&path), '.');
     Str name = str_slice(buf_str(&path), dot < 0 ? 0 : (size_t)dot + 1, path.len);
     Str written = str_slice(lang->files[node->file]->source.text, node->start, node->end);
-    return str_starts_with(written, name) ? arena_str(lang->arena, name) : STR_NULL;
+    return str_contains(written, name) ? arena_str(lang->arena, name) : STR_NULL;
 }
 
 enum { LABEL_PATH_MAX = 64 };

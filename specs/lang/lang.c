@@ -169,13 +169,15 @@ Value *lang_get_argument(const Value *value) {
 
 bool lang_get_integer(const Value *value, int64_t *out) {
     BUG_UNLESS(value->kind == VALUE_NUMBER);
+    if (value->number.den != 1)
+        return false;
     *out = value->number.num;
-    return value->number.den == 1;
+    return true;
 }
 
 double lang_get_number(const Value *value) {
     BUG_UNLESS(value->kind == VALUE_NUMBER);
-    return number_to_double(value_get_number(value));
+    return number_to_double(value->number);
 }
 
 size_t lang_array_count(const Value *value) {

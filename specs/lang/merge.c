@@ -167,11 +167,8 @@ static int compare_priority(const Field *a, const Field *b) {
         return rank[a->priority] < rank[b->priority] ? -1 : 1;
     if (rank[a->priority] != 1)
         return 0;
-    Number left = {0, 1}, right = {0, 1};
-    if (a->priority_value)
-        left = (Number){a->priority_value->number.num, a->priority_value->number.den};
-    if (b->priority_value)
-        right = (Number){b->priority_value->number.num, b->priority_value->number.den};
+    Number left = a->priority_value ? a->priority_value->number : number_of(0);
+    Number right = b->priority_value ? b->priority_value->number : number_of(0);
     return number_compare(left, right);
 }
 
@@ -432,7 +429,7 @@ Error *merge_values(Lang *lang, Value *a, Value *b, Label *label, Failure *failu
         same = a->boolean == b->boolean;
         break;
     case VALUE_NUMBER:
-        same = a->number.num == b->number.num && a->number.den == b->number.den;
+        same = number_equal(a->number, b->number);
         break;
     case VALUE_STRING:
         same = str_eq(a->string, b->string);

@@ -45,25 +45,26 @@ static Error *want(Lang *lang, AstOp op, ValueKind kind, const Value *a, const V
 }
 
 Error *arithmetic(Lang *lang, AstOp op, const Value *a, const Value *b, const AstNode *site, Value **out) {
-    Number left = value_get_number(a), right = value_get_number(b), n = {0, 1};
+    Number left = a->number, right = b->number, n = number_of(0);
+    Arena *arena = lang->arena;
     bool ok;
-    if ((op == AST_OP_DIV || op == AST_OP_MOD) && right.num == 0)
+    if ((op == AST_OP_DIV || op == AST_OP_MOD) && number_sign(right) == 0)
         return eval_error(lang, site, "division by zero");
     if (op == AST_OP_ADD)
-        ok = number_add(left, right, &n);
+        ok = number_add(arena, left, right, &n);
     else if (op == AST_OP_SUB)
-        ok = number_sub(left, right, &n);
+        ok = number_sub(arena, left, right, &n);
     else if (op == AST_OP_MUL)
-        ok = number_mul(left, right, &n);
+        ok = number_mul(arena, left, right, &n);
     else if (op == AST_OP_DIV)
-        ok = number_div(left, right, &n);
+        ok = number_div(arena, left, right, &n);
     else
-        ok = number_mod(left, right, &n);
+        ok = number_mod(arena, left, right, &n);
     if (!ok)
         return eval_error(lang, site,
-                          "the result of %s is too large or too precise: numerator and denominator have 64 bits",
+                          "the result of %s is too large or too precise: numerator and denominator may have 4,096 bits",
                           op_texts[op]);
-    *out = value_number(lang, n.num, n.den, site);
+    *out = value_number(lang, n, site);
     return NULL;
 }
 
@@ -94,7 +95,7 @@ static Error *append_arrays(Lang *lang, Value *a, Value *b, const AstNode *site,
 }
 
 static Error *compare(Lang *lang, AstOp op, const Value *a, const Value *b, Value **out) {
-    int order = number_compare(value_get_number(a), value_get_number(b));
+    int order = number_compare(a->number, b->number);
     bool result = op == AST_OP_LT ? order < 0 : op == AST_OP_LE ? order <= 0 : op == AST_OP_GT ? order > 0 : order >= 0;
     *out = value_bool(lang, result);
     return NULL;
@@ -167,7 +168,7 @@ Error *eval_unary(Lang *lang, const AstNode *node, Frame *frame, Value **out) {
         *out = value_bool(lang, !value->boolean);
     } else {
         TRY(want(lang, op, VALUE_NUMBER, value, NULL, node));
-        *out = value_number(lang, -value->number.num, value->number.den, node);
+        *out = value_number(lang, number_negate(lang->arena, value->number), node);
     }
     return NULL;
 }
@@ -216,7 +217,7 @@ static Error *op_not(Lang *lang, Value **args, Value **out) {
 }
 
 static Error *op_negate(Lang *lang, Value **args, Value **out) {
-    *out = value_number(lang, -args[0]->number.num, args[0]->number.den, NULL);
+    *out = value_number(lang, number_negate(lang->arena, args[0]->number), NULL);
     return NULL;
 }
 
@@ -229,7 +230,7 @@ static Error *op_get(Lang *lang, Value **args, Value **out) {
 }
 
 static const Native op_natives[AST_OP_COUNT] = {
-    [AST_OP_NOT] = {"(!)", "b", op_not},         [AST_OP_NEGATE] = {"(-)", "n", op_negate},
+    [AST_OP_NOT] = {"(!)", "b", op_not},         [AST_OP_NEGATE] = {"(-)", "N", op_negate},
     [AST_OP_CONCAT] = {"(++)", "vv", op_concat}, [AST_OP_APPEND] = {"(@)", "vv", op_append},
     [AST_OP_MUL] = {"(*)", "vv", op_mul},        [AST_OP_DIV] = {"(/)", "vv", op_div},
     [AST_OP_MOD] = {"(%)", "vv", op_mod},        [AST_OP_ADD] = {"(+)", "vv", op_add},
@@ -268,7 +269,7 @@ Error *value_to_text(Lang *lang, const Value *value, const AstNode *site, Str *o
         *out = value->boolean ? STR("true") : STR("false");
         return NULL;
     case VALUE_NUMBER:
-        number_format(value_get_number(value), &text);
+        number_format(value->number, &text);
         *out = arena_str(lang->arena, buf_str(&text));
         return NULL;
     case VALUE_ENUM:

@@ -10,9 +10,6 @@ MUST_CHECK Error *eval_unary(Lang *lang, const AstNode *node, Frame *frame, Valu
 MUST_CHECK Error *eval_binary(Lang *lang, const AstNode *node, Frame *frame, Value **out);
 // `(+)` and the like.
 const Native *operator_native(AstOp op);
-static inline Number value_get_number(const Value *value) {
-    return (Number){value->number.num, value->number.den};
-}
 MUST_CHECK Error *arithmetic(Lang *lang, AstOp op, const Value *a, const Value *b, const AstNode *site, Value **out);
 
 #endif

@@ -27,7 +27,7 @@ static Error *match_constant(Lang *lang, const AstPattern *pattern, Value *value
         *matched = value->boolean == constant->boolean;
         break;
     case VALUE_NUMBER:
-        *matched = value->number.num == constant->number.num && value->number.den == constant->number.den;
+        *matched = number_equal(value->number, constant->number);
         break;
     case VALUE_STRING:
         *matched = str_eq(value->string, constant->string);

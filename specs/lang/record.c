@@ -46,9 +46,9 @@ static void set_field(Lang *lang, Field *field, const AstField *definition, Fram
         (uint8_t)((definition->optional ? FIELD_OPTIONAL : 0) | (definition->not_exported ? FIELD_NOT_EXPORTED : 0));
     field->priority = definition->priority;
     if (definition->priority == AST_PRIORITY_NUMBER) {
-        Number n = {0, 1};
-        (void)number_parse(definition->priority_text, &n);
-        field->priority_value = value_number(lang, n.num, n.den, NULL);
+        Number n = number_of(0);
+        (void)number_parse(lang->arena, definition->priority_text, &n);
+        field->priority_value = value_number(lang, n, NULL);
     }
     if (definition->annotation_count)
         set_pending(lang, field, definition, frame);

@@ -229,16 +229,16 @@ static Error *walk_pattern(Scoper *s, AstPattern *pattern) {
 // ---- record literals ----
 
 // How strongly a priority counts, for two definitions in one literal.
-static int priority_order(const AstField *a, const AstField *b) {
+static int priority_order(Scoper *s, const AstField *a, const AstField *b) {
     static const int rank[] = {
         [AST_PRIORITY_DEFAULT] = 0, [AST_PRIORITY_NORMAL] = 1, [AST_PRIORITY_NUMBER] = 1, [AST_PRIORITY_FORCE] = 2};
     if (rank[a->priority] != rank[b->priority])
         return rank[a->priority] < rank[b->priority] ? -1 : 1;
-    Number left = {0, 1}, right = {0, 1};
+    Number left = number_of(0), right = number_of(0);
     if (a->priority == AST_PRIORITY_NUMBER)
-        (void)number_parse(a->priority_text, &left);
+        (void)number_parse(s->lang->arena, a->priority_text, &left);
     if (b->priority == AST_PRIORITY_NUMBER)
-        (void)number_parse(b->priority_text, &right);
+        (void)number_parse(s->lang->arena, b->priority_text, &right);
     return rank[a->priority] == 1 ? number_compare(left, right) : 0;
 }
 
@@ -270,7 +270,7 @@ static AstNode *piecewise(Scoper *s, AstNode *a, AstNode *b) {
 }
 
 static void combine_fields(Scoper *s, AstField *a, const AstField *b) {
-    int order = priority_order(a, b);
+    int order = priority_order(s, a, b);
     bool take_right = b->value && (!a->value || order < 0);
     bool both = a->value && b->value && order == 0;
     if (both)
@@ -465,11 +465,11 @@ static Error *make_constant(Scoper *s, AstNode *node) {
         node->value = value_bool(lang, node->boolean);
         break;
     case AST_NUMBER:
-        if (!number_parse(node->text, &n))
+        if (!number_parse(lang->arena, node->text, &n))
             return eval_error(lang, node,
-                              "the number %.*s is too large or too precise: numerator and denominator have 64 bits",
+                              "the number %.*s is too large or too precise: numerator and denominator may have 4,096 bits",
                               STR_ARG(node->text));
-        node->value = value_number(lang, n.num, n.den, node);
+        node->value = value_number(lang, n, node);
         break;
     case AST_STRING:
         node->value = value_string(lang, node->text, node);

@@ -17,10 +17,9 @@ Value *value_bool(Lang *lang, bool b) {
     return b ? lang->true_value : lang->false_value;
 }
 
-Value *value_number(Lang *lang, int64_t num, int64_t den, const AstNode *origin) {
+Value *value_number(Lang *lang, Number number, const AstNode *origin) {
     Value *value = value_new(lang, VALUE_NUMBER, origin);
-    value->number.num = num;
-    value->number.den = den;
+    value->number = number;
     return value;
 }
 

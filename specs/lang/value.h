@@ -9,6 +9,7 @@
 #include "specs/lang/ast.h"
 #include "specs/lang/lang.h"
 #include "specs/lang/names.h"
+#include "specs/lang/number.h"
 #include "specs/lang/stack.h"
 
 typedef struct Frame Frame;
@@ -88,9 +89,7 @@ struct Value {
     const AstNode *origin; // where it was written, for messages; NULL when nowhere
     union {
         bool boolean;
-        struct {
-            int64_t num, den; // reduced, den > 0
-        } number;
+        Number number;
         Str string;
         struct { // VALUE_CUSTOM: argument alone
             Value *argument;
@@ -237,7 +236,8 @@ typedef struct Failure {
 } Failure;
 
 // Kinds of arguments of natives, one letter each: what is forced and checked before the native runs.
-// . any, not forced; v any, forced; s string; n number; b bool; a array; r record; f function; e enum; l label
+// . any, not forced; v any, forced; s string; N number; n number of 64 bits; b bool; a array; r record; f function;
+// e enum; l label
 typedef Error *(*NativeFn)(Lang *lang, Value **args, Value **out);
 
 struct Native {
@@ -291,7 +291,7 @@ struct Lang {
 
 Value *value_new(Lang *lang, ValueKind kind, const AstNode *origin);
 Value *value_bool(Lang *lang, bool b);
-Value *value_number(Lang *lang, int64_t num, int64_t den, const AstNode *origin); // already reduced
+Value *value_number(Lang *lang, Number number, const AstNode *origin);
 Value *value_string(Lang *lang, Str s, const AstNode *origin);                    // not copied
 Value *value_enum(Lang *lang, Symbol tag, Value *argument, const AstNode *origin);
 Value *value_array(Lang *lang, Value **items, size_t count, const AstNode *origin);
