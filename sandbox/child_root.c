@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 enum { NO_LOG = -1 };
@@ -252,6 +253,9 @@ static int make_overlay(const Plan *plan, int scratch) {
     int config = fsopen("overlay", FSOPEN_CLOEXEC);
     if (config < 0)
         child_fail(plan, STEP_OVERLAY, 0, NO_LOG);
+    // Without trusted attributes: those that mark_covered sets. Layers have none at all.
+    if (plan->identity.mode == HOST_USER && fsconfig(config, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0)
+        child_fail(plan, STEP_OVERLAY, 0, config);
     if (fsconfig(config, FSCONFIG_SET_STRING, "lowerdir+", "root", 0) < 0) {
         close(config);
         return -1;
@@ -387,11 +391,23 @@ static void attach_tree(const Plan *plan, const char *from, const char *to, Chil
 
 // ---- the whole ----
 
+// What a mount will cover need not be looked for in every layer. That saves time and nothing else, so a kernel that does
+// not take the attribute (a tmpfs has those of users since Linux 6.6) is none the worse.
+static void mark_covered(const Plan *plan, int skeleton, const char *path) {
+    bool as_root = plan->identity.mode == HOST_ROOT;
+    int dir = openat(skeleton, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (dir < 0)
+        return;
+    fsetxattr(dir, as_root ? "trusted.overlay.opaque" : "user.overlay.opaque", "y", 1, 0);
+    close(dir);
+}
+
 static void make_names(const Plan *plan) {
     static const struct {
         const char *name;
         mode_t mode;
     } dirs[] = {{"root", 0755}, {"m", 0755}, {"empty", 0755}, {"p", 0755}, {"d", 0755}, {"t", 0755}, {"shm", 01777}};
+    act_as(plan, true);
     for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
         if (mkdir(dirs[i].name, dirs[i].mode) < 0)
             child_fail(plan, STEP_SCRATCH, 0, NO_LOG);
@@ -401,6 +417,11 @@ static void make_names(const Plan *plan) {
     if (skeleton < 0)
         child_fail(plan, STEP_SCRATCH, 0, NO_LOG);
     make_skeleton(plan, skeleton);
+    act_as(plan, false);
+    mark_covered(plan, skeleton, "proc");
+    mark_covered(plan, skeleton, "dev");
+    for (size_t i = 0; i < plan->mount_count; i++)
+        mark_covered(plan, skeleton, plan->mounts[i].target);
     close(skeleton);
 }
 
@@ -428,9 +449,7 @@ void child_make_root(const Plan *plan) {
     if (move_mount(scratch, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH) < 0 || fchdir(scratch) < 0)
         child_fail(plan, STEP_SCRATCH, 0, NO_LOG);
     umask(0);
-    act_as(plan, true);
     make_names(plan);
-    act_as(plan, false);
     prepare_masks(plan);
     prepare_proc(plan);
     prepare_dev(plan);
