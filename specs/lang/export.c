@@ -65,7 +65,7 @@ static Error *write_number(Writer *w, const Value *value) {
     const char *exponent = strchr(text, 'e');
     if (!exponent) {
         buf_add_cstr(w->out, text);
-    } else { // without the leading zeros that printf gives an exponent
+    } else { // without the leading zeros that C gives an exponent
         buf_add(w->out, text, (size_t)(exponent - text));
         buf_printf(w->out, "e%d", atoi(exponent + 1));
     }
