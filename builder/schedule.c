@@ -1,5 +1,5 @@
-// One thread decides, one thread per job works. The deciding thread alone touches the tables below; a job's thread
-// hands its result over through `finished`, under the mutex, and ends.
+// One thread decides, one thread per job works. The deciding thread alone touches the tables below but for what the
+// mutex guards; a job's thread hands its result over through `finished` and ends.
 // Invariant: a job is started at most once, and only when resolution says that all it needs is present.
 #include "builder/schedule.h"
 #include "base/vec.h"
@@ -46,9 +46,10 @@ struct Schedule {
     size_t count;
     unsigned slots, slots_used, lanes_used, cpus, running;
     uint32_t job_count;
-    size_t total, finished_steps;
+    size_t total;
     bool stopping;         // cancelled, or no box can be made
-    pthread_mutex_t mutex; // of `finished` and of events
+    pthread_mutex_t mutex; // of events, and of what follows
+    size_t finished_steps;
     pthread_cond_t changed;
     VEC(Job *) finished;
 };
@@ -103,6 +104,12 @@ static void on_output(void *context, Str bytes) {
     tell(context, (ScheduleEvent){.kind = EVENT_OUTPUT, .output = bytes});
 }
 
+static void count_finished(Schedule *schedule) {
+    pthread_mutex_lock(&schedule->mutex);
+    schedule->finished_steps++;
+    pthread_mutex_unlock(&schedule->mutex);
+}
+
 // ---- jobs ----
 
 static void *job_main(void *context) {
@@ -144,7 +151,9 @@ static Error *start(Schedule *schedule, JobKind kind, StepIndex step, unsigned s
     int failed = pthread_create(&job->thread, NULL, job_main, job);
     if (failed) {
         arena_free(job->arena);
-        return error_sys(failed, "cannot start a thread");
+        Error *error = error_sys(failed, "cannot start a thread");
+        tell(job, (ScheduleEvent){.kind = EVENT_FAILED, .error = error, .report = &job->report});
+        return error;
     }
     vec_push(&schedule->result->arenas, job->arena);
     schedule->running++;
@@ -297,7 +306,7 @@ static void look_again(Schedule *schedule) {
             entry->state = result.state;
             changed |= result.state == STEP_PRESENT || result.state == STEP_FAILED;
             if (result.state == STEP_PRESENT)
-                schedule->finished_steps++;
+                count_finished(schedule);
         }
     } while (changed);
 }
@@ -318,7 +327,7 @@ static void step_done(Schedule *schedule, const Job *job) {
     StepOutcome *outcome = &schedule->result->steps[job->step];
     outcome->outcome = job->report.made ? OUTCOME_MADE : OUTCOME_PRESENT;
     schedule->entries[job->step].state = STEP_PRESENT;
-    schedule->finished_steps++;
+    count_finished(schedule);
     if (job->report.made)
         plan_tests(schedule, job->step);
 }

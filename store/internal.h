@@ -13,8 +13,8 @@
 typedef struct GroupSync {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    uint64_t asked, served;             // tickets
-    uint64_t failed_from, failed_until; // the tickets (from, until] of the last sync that failed
+    uint64_t asked, served; // tickets
+    uint64_t failed_until;  // the last ticket of the last sync that failed
     bool running;
 } GroupSync;
 

@@ -32,8 +32,9 @@ static Error *sync_now(const Store *store) {
                       "the kernel's log (dmesg) has the disk's errors; afterwards run `minimal cache verify`");
 }
 
-// A failed sync is final for all who wait for it: what it should have written may be gone from memory, and asking
-// again would answer yes.
+// A failed sync is final for all who wait: what it should have written may be gone from memory, and asking again would
+// answer yes. One whose own sync went well but who wakes after a later one has failed is told of a failure too: better
+// than to miss one.
 Error *store_sync(Store *store) {
     GroupSync *sync = &store->sync;
     Error *error = NULL;
@@ -49,15 +50,13 @@ Error *store_sync(Store *store) {
         pthread_mutex_unlock(&sync->mutex);
         error = sync_now(store);
         pthread_mutex_lock(&sync->mutex);
-        if (error) {
-            sync->failed_from = sync->served;
+        if (error)
             sync->failed_until = covers;
-        }
         sync->running = false;
         sync->served = covers;
         pthread_cond_broadcast(&sync->changed);
     }
-    if (!error && ticket > sync->failed_from && ticket <= sync->failed_until)
+    if (!error && ticket <= sync->failed_until)
         error = error_new(ERROR_SYSTEM, "the store %s could not be written to its disk", store->path);
     pthread_mutex_unlock(&sync->mutex);
     return error;
