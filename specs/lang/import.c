@@ -254,6 +254,7 @@ typedef struct ReadCall {
 static Error *parse_program(Lang *lang, LoadedFile *file) {
     if (file->root)
         return NULL;
+    TRY(lang_reserve(lang, file->source.text.len, PARSE_MEMORY_FACTOR, file->import));
     TRY(parse_file(lang->arena, lang->symbols, &file->source, &file->root));
     Error *error = scope_resolve(lang, file);
     if (error)

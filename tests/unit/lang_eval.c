@@ -103,6 +103,17 @@ static void test_huge_sizes(void **state) {
     }
 }
 
+// A text that could not be parsed within the budget is refused before it is parsed.
+static void test_large_text(void **state) {
+    (void)state;
+    AUTO_TEST_LANG Lang *lang = new_lang((LangOptions){.memory_budget_bytes = 8 << 20});
+    AUTO_BUF Buf text;
+    buf_init(&text, 1 << 20);
+    for (int i = 0; i < 30000; i++)
+        buf_add_cstr(&text, "[1],");
+    must_say(lang_force(lang, program(lang, buf_cstr(&text))), ERROR_LIMIT, "8 MiB of memory");
+}
+
 static void test_depth(void **state) {
     (void)state;
     AUTO_TEST_LANG Lang *lang = new_lang((LangOptions){0});
@@ -297,19 +308,13 @@ static void add_files(Tests *tests) {
 
 int main(void) {
     const struct CMUnitTest own[] = {
-        cmocka_unit_test(test_steps),
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_huge_sizes),
-        cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_regex_limit),
-        cmocka_unit_test(test_error_again),
-        cmocka_unit_test(test_identity),
-        cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_field_path),
-        cmocka_unit_test(test_injected),
-        cmocka_unit_test(test_modules),
-        cmocka_unit_test(test_loader),
-        cmocka_unit_test(test_two_environments),
+        cmocka_unit_test(test_steps),       cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_huge_sizes),  cmocka_unit_test(test_large_text),
+        cmocka_unit_test(test_depth),       cmocka_unit_test(test_regex_limit),
+        cmocka_unit_test(test_error_again), cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_fields),      cmocka_unit_test(test_field_path),
+        cmocka_unit_test(test_injected),    cmocka_unit_test(test_modules),
+        cmocka_unit_test(test_loader),      cmocka_unit_test(test_two_environments),
     };
     Tests tests = {0};
     for (size_t i = 0; i < ARRAY_LEN(own); i++)
