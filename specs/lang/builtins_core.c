@@ -118,9 +118,9 @@ static Error *core_deserialize(Lang *lang, Value **args, Value **out) {
     return error ? error_wrap(error, "std.deserialize") : NULL;
 }
 
-// The text goes nowhere: only cmd/ prints. Evaluation is as with the reference.
 static Error *core_trace(Lang *lang, Value **args, Value **out) {
-    (void)lang;
+    if (lang->trace)
+        lang->trace(lang->trace_context, args[0]->string);
     *out = args[1];
     return NULL;
 }

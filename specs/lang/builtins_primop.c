@@ -55,6 +55,12 @@ static Error *prim_seq(Lang *lang, Value **args, Value **out) {
     return find_std(lang, "function", "id", out);
 }
 
+static Error *prim_trace(Lang *lang, Value **args, Value **out) {
+    if (lang->trace)
+        lang->trace(lang->trace_context, args[0]->string);
+    return prim_seq(lang, args, out);
+}
+
 static Error *prim_deep_seq(Lang *lang, Value **args, Value **out) {
     TRY(force_deep(lang, args[0], false));
     return find_std(lang, "function", "id", out);
@@ -143,7 +149,7 @@ static const Native natives[] = {
     {"%hash%", "es", prim_hash},
     {"%serialize%", "e.", prim_serialize},
     {"%deserialize%", "es", prim_deserialize},
-    {"%trace%", "s", prim_seq},
+    {"%trace%", "s", prim_trace},
     {"%pow%", "NN", prim_pow},
     {"%array/at%", "an", prim_at},
     {"%array/length%", "a", prim_length},

@@ -30,6 +30,8 @@ Error *lang_new(const LangOptions *options, Lang **out) {
     lang->modules = arena_dup(lang->arena, options->modules, options->module_count * sizeof *options->modules);
     lang->module_count = options->module_count;
     lang->import_paths = options->import_paths;
+    lang->trace = options->trace;
+    lang->trace_context = options->trace_context;
     lang->file_index = mem_zalloc(sizeof(Map));
     lang->next_key = 1;
 #define NAME(id, text) lang->sym_##id = symbol_intern(lang->symbols, STR(text));

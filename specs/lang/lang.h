@@ -44,6 +44,8 @@ typedef struct LangOptions {
     const LangModule *modules;  // found after a file relative to the importing one
     size_t module_count;
     StrSlice import_paths;
+    void (*trace)(void *context, Str text); // what std.trace is given; NULL: it goes nowhere
+    void *trace_context;
 } LangOptions;
 
 MUST_CHECK Error *lang_new(const LangOptions *options, Lang **out);

@@ -270,6 +270,8 @@ struct Lang {
     const LangModule *modules;
     size_t module_count;
     StrSlice import_paths;
+    void (*trace)(void *context, Str text);
+    void *trace_context;
     LoadedFile **files;
     size_t file_count, file_cap;
     struct Map *file_index; // clean path to index + 1

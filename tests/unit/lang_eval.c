@@ -264,6 +264,21 @@ static void test_loader(void **state) {
     must_say(lang_import(lang, STR("/layer/none.ncl"), &a), ERROR_NOT_FOUND, "no file /layer/none.ncl");
 }
 
+static void keep(void *context, Str text) {
+    Buf *seen = context;
+    buf_printf(seen, "%.*s;", STR_ARG(text));
+}
+
+// In the order in which values are computed, and once each.
+static void test_trace(void **state) {
+    (void)state;
+    AUTO_BUF Buf seen;
+    buf_init(&seen, 4096);
+    AUTO_TEST_LANG Lang *lang = new_lang((LangOptions){.trace = keep, .trace_context = &seen});
+    assert_null(lang_force(lang, program(lang, "let x = std.trace \"x\" 1, y = %trace% \"y\" 2 in y + x + x")));
+    assert_string_equal(buf_cstr(&seen), "y;x;");
+}
+
 static void test_two_environments(void **state) {
     (void)state; // The same text with two targets, as for two architectures.
     static const char text[] =
@@ -315,6 +330,7 @@ int main(void) {
         cmocka_unit_test(test_fields),      cmocka_unit_test(test_field_path),
         cmocka_unit_test(test_injected),    cmocka_unit_test(test_modules),
         cmocka_unit_test(test_loader),      cmocka_unit_test(test_two_environments),
+        cmocka_unit_test(test_trace),
     };
     Tests tests = {0};
     for (size_t i = 0; i < ARRAY_LEN(own); i++)
