@@ -101,6 +101,16 @@ static Error *exec_error(const Plan *plan, const ChildReport *report) {
     return error_new(ERROR_DENIED, "%s: cannot be executed: %s", name, strerrordesc_np(report->error));
 }
 
+// The first steps that need the powers of our own namespaces: where those can be made but give none, as AppArmor does it,
+// these are the ones that fail.
+static Error *namespace_error(Error *error, const ChildReport *report) {
+    error_free(error);
+    AUTO_BUF Buf what;
+    buf_init(&what, 4096);
+    buf_printf(&what, "cannot %s", step_texts[report->step]);
+    return host_namespace_error(report->error, buf_cstr(&what));
+}
+
 Error *child_error(const Plan *plan, const ChildReport *report) {
     if (report->step == STEP_EXEC)
         return exec_error(plan, report);
@@ -127,19 +137,22 @@ Error *child_error(const Plan *plan, const ChildReport *report) {
             return error_hint(error, "another file lies at that path now; try again");
         break;
     case STEP_TIME:
+        if (report->error == EPERM || report->error == EACCES)
+            return namespace_error(error, report);
         return error_hint(error, "a kernel with CONFIG_TIME_NS is needed");
     case STEP_LAYER:
     case STEP_OVERLAY:
-        if (plan->identity.mode == HOST_ROOT)
+        if (plan->identity.mode == HOST_ROOT && report->error != ENOENT)
             return error_hint(error, "overlayfs takes idmapped layers, as root has them, since Linux 5.19 and from ext4, "
                                      "xfs, btrfs and tmpfs: move the store with --minimal-dir, or run minimal as an "
                                      "ordinary user");
         break;
+    case STEP_NETWORK:
+    case STEP_HOSTNAME:
     case STEP_ID_MAP:
     case STEP_PRIVATE:
     case STEP_SCRATCH:
-        error_free(error);
-        return host_namespace_error(report->error, step_texts[report->step]);
+        return namespace_error(error, report);
     case STEP_CWD:
     case STEP_DESCRIPTORS:
     case STEP_SKELETON:
@@ -149,8 +162,6 @@ Error *child_error(const Plan *plan, const ChildReport *report) {
     case STEP_PTS:
     case STEP_MOUNTPOINT:
     case STEP_MOUNT:
-    case STEP_NETWORK:
-    case STEP_HOSTNAME:
     case STEP_PIVOT:
     case STEP_IDENTITY:
     case STEP_CAPABILITIES:

@@ -778,9 +778,9 @@ static void probe_fork_bomb(const char *argument) {
 
 // AddressSanitizer needs more address space than any limit would leave it.
 #if defined(__SANITIZE_ADDRESS__)
-#define LIMITED_MEMORY NULL
+enum { MEMORY_IS_LIMITED = false };
 #else
-#define LIMITED_MEMORY "memory"
+enum { MEMORY_IS_LIMITED = true };
 #endif
 
 static void probe_files(const char *memory_is_limited) {
@@ -838,8 +838,8 @@ static void S27_a_fork_bomb_ends(void) {
 }
 
 static void S27_files_and_memory_are_limited(void) {
-    TestBox *box = box_new("files", LIMITED_MEMORY);
-    box->spec.limits.memory_bytes = LIMITED_MEMORY ? (uint64_t)2 << 30 : 0;
+    TestBox *box = box_new("files", MEMORY_IS_LIMITED ? "memory" : NULL);
+    box->spec.limits.memory_bytes = MEMORY_IS_LIMITED ? (uint64_t)2 << 30 : 0;
     box_expect(box, SANDBOX_EXITED, 0);
 }
 
