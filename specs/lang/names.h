@@ -12,10 +12,8 @@
     X(Number, "Number") X(Bool, "Bool") X(String, "String") X(Enum, "Enum") X(Array, "Array") \
     X(Record, "Record") X(Function, "Function") X(Label, "Label") \
     X(CustomContract, "CustomContract") X(Type, "Type") X(Other, "Other") \
-    X(Md5, "Md5") X(Sha1, "Sha1") X(Sha256, "Sha256") X(Sha512, "Sha512") \
-    X(Json, "Json") X(Toml, "Toml") X(Yaml, "Yaml") X(YamlDocuments, "YamlDocuments") X(Text, "Text") \
-    X(SymbolicString, "SymbolicString") X(prefix, "prefix") X(fragments, "fragments") \
-    X(std, "std")
+    X(Sha256, "Sha256") X(Json, "Json") X(Toml, "Toml") X(Yaml, "Yaml") \
+    X(SymbolicString, "SymbolicString") X(prefix, "prefix") X(fragments, "fragments")
 // clang-format on
 
 #endif
