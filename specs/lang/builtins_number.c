@@ -80,6 +80,7 @@ static Error *number_pow_native(Lang *lang, Value **args, Value **out) {
     Number base = args[0]->number, exponent = args[1]->number, n = number_of(0);
     if (exponent.den == 1 && number_sign(base) == 0 && exponent.num < 0)
         return caller_error(lang, "zero to a negative power is infinite");
+    lang->steps += 16 * number_cost(base, base);
     if (exponent.den == 1)
         return exact(lang, number_pow(lang->arena, base, exponent.num, &n), n, out);
     return from_double(lang, pow(number_to_double(base), number_to_double(exponent)), out);

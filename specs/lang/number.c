@@ -247,6 +247,18 @@ bool number_equal(Number a, Number b) {
     return number_is_small(a) == number_is_small(b) && number_compare(a, b) == 0;
 }
 
+static uint64_t limbs_of(Number n) {
+    return number_is_small(n) ? 2 : n.big->num_len + n.big->den_len;
+}
+
+// Reducing takes a number of divisions that grows with the length, each as long as the operands.
+uint64_t number_cost(Number a, Number b) {
+    if (number_is_small(a) && number_is_small(b))
+        return 0;
+    uint64_t limbs = limbs_of(a) + limbs_of(b);
+    return limbs * limbs / 4;
+}
+
 // ---- doubles ----
 
 double number_to_double(Number n) {

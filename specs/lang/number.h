@@ -44,6 +44,8 @@ bool number_truncate(Arena *arena, Number n, Number *out); // towards zero
 Number number_negate(Arena *arena, Number n);
 int number_compare(Number a, Number b); // -1, 0, 1
 bool number_equal(Number a, Number b);
+// How much more than one step an operation on these two is worth: 0 unless one of them is long.
+uint64_t number_cost(Number a, Number b);
 
 // Decimal when that ends, else 16 significant digits.
 void number_format(Number n, Buf *out);

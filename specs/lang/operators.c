@@ -48,6 +48,7 @@ Error *arithmetic(Lang *lang, AstOp op, const Value *a, const Value *b, const As
     Number left = a->number, right = b->number, n = number_of(0);
     Arena *arena = lang->arena;
     bool ok;
+    lang->steps += number_cost(left, right);
     if ((op == AST_OP_DIV || op == AST_OP_MOD) && number_sign(right) == 0)
         return eval_error(lang, site, "division by zero");
     if (op == AST_OP_ADD)

@@ -103,6 +103,14 @@ static void test_huge_sizes(void **state) {
     }
 }
 
+// Long numbers cost more than one step, so computing with them ends as well.
+static void test_long_numbers(void **state) {
+    (void)state;
+    AUTO_TEST_LANG Lang *lang = new_lang((LangOptions){.step_budget = 1000000});
+    must_say(lang_force(lang, program(lang, "let rec f = fun x => f ((x + 1 / std.number.pow 3 1000) % 1) in f 0")),
+             ERROR_LIMIT, "evaluation takes more than 1000000 steps");
+}
+
 // A text that could not be parsed within the budget is refused before it is parsed.
 static void test_large_text(void **state) {
     (void)state;
@@ -323,13 +331,21 @@ static void add_files(Tests *tests) {
 
 int main(void) {
     const struct CMUnitTest own[] = {
-        cmocka_unit_test(test_steps),       cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_huge_sizes),  cmocka_unit_test(test_large_text),
-        cmocka_unit_test(test_depth),       cmocka_unit_test(test_regex_limit),
-        cmocka_unit_test(test_error_again), cmocka_unit_test(test_identity),
-        cmocka_unit_test(test_fields),      cmocka_unit_test(test_field_path),
-        cmocka_unit_test(test_injected),    cmocka_unit_test(test_modules),
-        cmocka_unit_test(test_loader),      cmocka_unit_test(test_two_environments),
+        cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_huge_sizes),
+        cmocka_unit_test(test_large_text),
+        cmocka_unit_test(test_long_numbers),
+        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_regex_limit),
+        cmocka_unit_test(test_error_again),
+        cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_field_path),
+        cmocka_unit_test(test_injected),
+        cmocka_unit_test(test_modules),
+        cmocka_unit_test(test_loader),
+        cmocka_unit_test(test_two_environments),
         cmocka_unit_test(test_trace),
     };
     Tests tests = {0};
