@@ -126,7 +126,8 @@ static void print_summary(const Build *build, uint64_t began_ns, uint64_t now, A
     if (wanted || !found)
         buf_printf(&out, "made %zu of %zu packages in ", result->made, wanted);
     else
-        buf_printf(&out, "found %zu packages that another run made meanwhile, in ", found);
+        buf_printf(&out, "found %zu package%s that another run made meanwhile, in ", found,
+                   found == 1 ? "" : "s");
     progress_add_time(&out, now - began_ns);
     buf_add_cstr(&out, "\n");
     print_present(result, build->plan, &out);

@@ -54,6 +54,7 @@ PY
 # A fresh home and a layer with `tool` in it; we stand in the layer.
 make_world() {
     umask 022
+    unset XDG_CACHE_HOME XDG_STATE_HOME XDG_CONFIG_HOME
     world=$BATS_TEST_TMPDIR
     layer=$world/layer
     home=$world/home
@@ -104,7 +105,7 @@ import_of() { echo "import \"../$1/build.ncl\""; }
 # The program, with a home of its own and a mark by which whatever it leaves behind is known.
 minimal() { minimal_env "$MINIMAL" "$@"; }
 minimal_env() {
-    env -u XDG_CACHE_HOME -u XDG_STATE_HOME -u XDG_CONFIG_HOME HOME="$home" MINIMAL_TEST_WORLD="$world" "$@"
+    env HOME="$home" MINIMAL_TEST_WORLD="$world" "$@"
 }
 
 # The processes of this world: ours by the mark, a box's by where its files are.
