@@ -7,8 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -90,25 +88,48 @@ Error *place_check_fs(int dirfd, const char *path) {
                       "give a local directory with --minimal-dir; machines share results through a binary cache");
 }
 
+enum { ACCOUNTS_MAX_BYTES = 4 << 20 };
+
+// The line of /etc/passwd or /etc/group whose third field is this id, cut at its colons. Read by us: the C library's own
+// way loads name services into a program that is to start in half a millisecond. Accounts that are not in the files are
+// not found, and their groups count as shared.
+static bool find_account(const char *file, uint64_t id, Buf *text, Str fields[4]) {
+    Error *error = fd_read_file(AT_FDCWD, file, text);
+    Str rest = error ? STR_NULL : buf_str(text), line;
+    error_free(error);
+    while (str_cut(&rest, '\n', &line)) {
+        size_t count = 0;
+        uint64_t value;
+        while (count < 4 && str_cut(&line, ':', &fields[count]))
+            count++;
+        if (count == 4 && str_parse_u64(fields[2], &value) && value == id)
+            return true;
+    }
+    return false;
+}
+
 static void owner_name(uid_t uid, char *out, size_t size) {
-    char bytes[4096];
-    struct passwd entry, *found = NULL;
-    if (getpwuid_r(uid, &entry, bytes, sizeof bytes, &found) == 0 && found)
-        snprintf(out, size, "%s", found->pw_name);
+    AUTO_BUF Buf users;
+    buf_init(&users, ACCOUNTS_MAX_BYTES);
+    Str user[4];
+    if (find_account("/etc/passwd", uid, &users, user))
+        snprintf(out, size, "%.*s", STR_ARG(user[0]));
     else
-        snprintf(out, size, "user %u", (unsigned)uid);
+        snprintf(out, size, "user %u", uid);
 }
 
 // Where every user has a group of their own name (Debian's and Ubuntu's user private groups, whose umask is 002), it is
 // as good as the user when nobody else was put into it.
 static bool group_is_private(gid_t gid, uid_t owner) {
-    char user_bytes[4096], group_bytes[4096];
-    struct passwd user, *found_user = NULL;
-    struct group group, *found_group = NULL;
-    if (getpwuid_r(owner, &user, user_bytes, sizeof user_bytes, &found_user) != 0 || !found_user ||
-        getgrgid_r(gid, &group, group_bytes, sizeof group_bytes, &found_group) != 0 || !found_group)
+    AUTO_BUF Buf users;
+    AUTO_BUF Buf groups;
+    buf_init(&users, ACCOUNTS_MAX_BYTES);
+    buf_init(&groups, ACCOUNTS_MAX_BYTES);
+    Str user[4], group[4]; // name, password, id; then the user's group, or the group's members
+    uint64_t user_gid;
+    if (!find_account("/etc/passwd", owner, &users, user) || !find_account("/etc/group", gid, &groups, group))
         return false;
-    return user.pw_gid == gid && strcmp(user.pw_name, group.gr_name) == 0 && !group.gr_mem[0];
+    return str_parse_u64(user[3], &user_gid) && user_gid == gid && str_eq(user[0], group[0]) && group[3].len == 0;
 }
 
 // In a user namespace that does not map the owner of a directory, that owner shows as the overflow id: it is somebody
