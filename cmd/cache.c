@@ -102,7 +102,7 @@ static Error *cache_verify(Globals *globals, Store *store, int *exit_out) {
     VerifyReport report;
     JsonWriter writer;
     AUTO_BUF Buf json;
-    begin_json(&writer, &json, "minimal-cache-verify-1");
+    begin_json(&writer, &json, "minimal.cache.verify.1");
     json_key(&writer, "findings");
     json_open_array(&writer);
     Notes notes = {globals->json ? &writer : NULL};
@@ -145,7 +145,7 @@ static Error *cache_info(Globals *globals, Store *store, int *exit_out) {
     }
     AUTO_BUF Buf json;
     JsonWriter writer;
-    begin_json(&writer, &json, "minimal-cache-info-1");
+    begin_json(&writer, &json, "minimal.cache.info.1");
     json_key(&writer, "store");
     json_cstring(&writer, store_path(store));
     const Number numbers[] = {
@@ -182,7 +182,7 @@ static Error *cache_add(Globals *globals, Store *store, const char *path) {
     }
     AUTO_BUF Buf json;
     JsonWriter writer;
-    begin_json(&writer, &json, "minimal-cache-add-1");
+    begin_json(&writer, &json, "minimal.cache.add.1");
     json_key(&writer, "path");
     json_cstring(&writer, path);
     json_key(&writer, "sha256");
@@ -207,7 +207,7 @@ static Error *cache_gc(Globals *globals, Store *store, bool dry_run, int *exit_o
     GcReport report;
     JsonWriter writer;
     AUTO_BUF Buf json;
-    begin_json(&writer, &json, "minimal-cache-gc-1");
+    begin_json(&writer, &json, "minimal.cache.gc.1");
     json_key(&writer, "removed");
     json_open_array(&writer);
     Notes notes = {globals->json ? &writer : NULL};

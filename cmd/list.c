@@ -77,7 +77,7 @@ static void list_json(const Listed *listed, Buf *out) {
     json_begin(&json, out, false);
     json_open_object(&json);
     json_key(&json, "schema");
-    json_cstring(&json, "minimal-list-1");
+    json_cstring(&json, "minimal.list.1");
     json_key(&json, "target");
     json_string(&json, target_text(listed->set->target));
     json_key(&json, "packages");

@@ -141,6 +141,7 @@ static void catch_signals(void) {
     for (size_t i = 0; i < ARRAY_LEN(stopping); i++)
         sigaction(stopping[i], &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGCHLD, SIG_DFL); // whoever started us may ignore it: then the kernel would reap our children
 }
 
 static int exit_code_of(const Error *error) {

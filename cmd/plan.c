@@ -38,8 +38,12 @@ static void print_plan(const Globals *globals, const Plan *plan, const Resolutio
         plan_print(plan, &options, &text);
     }
     fwrite(text.ptr, 1, text.len, stdout);
-    if (!globals->json && !globals->quiet)
-        fprintf(stderr, to_make == 0 ? "nothing to do\n" : "%zu to make\n", to_make);
+    if (globals->json || globals->quiet)
+        return;
+    if (to_make == 0)
+        fputs("nothing to do\n", stderr);
+    else
+        fprintf(stderr, "%zu to make\n", to_make);
 }
 
 Error *cmd_plan(Globals *globals, int argc, char **argv, int *exit_out) {

@@ -33,7 +33,7 @@ records    0
 downloads  2 (10 bytes)
 kept       0" ]
     run --separate-stderr "$MINIMAL" cache info --json
-    [ "$output" = "{\"schema\": \"minimal-cache-info-1\", \"store\": \"$store\", \"objects\": 0, \"object_files\": 0, \"object_bytes\": 0, \"records\": 0, \"downloads\": 2, \"download_bytes\": 10, \"kept\": 0}" ]
+    [ "$output" = "{\"schema\": \"minimal.cache.info.1\", \"store\": \"$store\", \"objects\": 0, \"object_files\": 0, \"object_bytes\": 0, \"records\": 0, \"downloads\": 2, \"download_bytes\": 10, \"kept\": 0}" ]
 }
 
 @test "add of a file that is not there names it, and keeps those before it" {
@@ -64,7 +64,7 @@ kept       0" ]
     [ ! -e "$store/downloads/$hello" ]
     run --separate-stderr "$MINIMAL" cache verify --json
     [ "$status" = 0 ]
-    [ "$output" = '{"schema": "minimal-cache-verify-1", "findings": [], "objects": 0, "files": 0, "file_bytes": 0, "records": 0, "downloads": 0, "damaged_objects": 0, "dropped_records": 0, "damaged_downloads": 0, "strays": 0}' ]
+    [ "$output" = '{"schema": "minimal.cache.verify.1", "findings": [], "objects": 0, "files": 0, "file_bytes": 0, "records": 0, "downloads": 0, "damaged_objects": 0, "dropped_records": 0, "damaged_downloads": 0, "strays": 0}' ]
 }
 
 @test "gc removes what was not used for a month, and with --dry-run only says so" {

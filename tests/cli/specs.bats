@@ -42,7 +42,7 @@ doc_block() { awk -v fence="\`\`\`$1" '$0 == fence {on = 1; next} on && /^```/ {
     python3 - <<PY
 import json
 listed = json.loads('''$output''')
-assert listed["schema"] == "minimal-list-1", listed
+assert listed["schema"] == "minimal.list.1", listed
 (base,) = listed["packages"]
 assert base["name"] == "base" and base["layer"] == "$PWD" and base["present"] is False, base
 assert len(base["spec_key"]) == 64 and base["build_deps"] == [] and base["runtime_deps"] == [], base
