@@ -93,6 +93,18 @@ static Error *core_hash(Lang *lang, Value **args, Value **out) {
     return NULL;
 }
 
+static Error *write_documents(Lang *lang, Value *value, Buf *text) {
+    TRY(force(lang, value));
+    if (value->kind != VALUE_ARRAY)
+        return caller_error(lang, "'YamlDocuments takes an Array, this is %s", value_kind_name(value));
+    for (size_t i = 0; i < value->array.count; i++) {
+        buf_add_cstr(text, "---\n");
+        TRY(data_export_json(lang, value->array.items[i], false, text));
+        buf_add_byte(text, '\n');
+    }
+    return NULL;
+}
+
 static Error *core_serialize(Lang *lang, Value **args, Value **out) {
     AUTO_BUF Buf text;
     buf_init(&text, lang->memory_budget);
@@ -101,20 +113,41 @@ static Error *core_serialize(Lang *lang, Value **args, Value **out) {
         TRY(data_export_json(lang, args[1], false, &text));
     else if (format == lang->sym_Toml)
         TRY(data_export_toml(lang, args[1], &text));
+    else if (format == lang->sym_YamlDocuments)
+        TRY(write_documents(lang, args[1], &text));
     else
-        return caller_error(lang, "the format must be 'Json, 'Toml or 'Yaml");
+        return caller_error(lang, "the format must be 'Json, 'Toml, 'Yaml or 'YamlDocuments");
     TRY(lang_reserve(lang, text.len, 1, lang->site));
     *out = value_text(lang, arena_str(lang->arena, buf_str(&text)));
     return NULL;
 }
 
+typedef struct ReadText {
+    Lang *lang;
+    Symbol format;
+    SourceFile source;
+    Value **out;
+} ReadText;
+
+static Error *read_text(void *argument) {
+    ReadText *call = argument;
+    Lang *lang = call->lang;
+    if (call->format == lang->sym_YamlDocuments)
+        return yaml_parse(lang, &call->source, true, call->out);
+    uint8_t kind = call->format == lang->sym_Json   ? IMPORT_JSON
+                   : call->format == lang->sym_Toml ? IMPORT_TOML
+                                                    : IMPORT_YAML;
+    return data_parse_text(lang, kind, &call->source, call->out);
+}
+
+// On a fresh stack, because the readers are recursive up to limits of their own.
 static Error *core_deserialize(Lang *lang, Value **args, Value **out) {
     Symbol format = args[0]->symbol;
-    uint8_t kind = format == lang->sym_Json ? IMPORT_JSON : format == lang->sym_Toml ? IMPORT_TOML : IMPORT_NICKEL;
-    if (kind == IMPORT_NICKEL)
-        return caller_error(lang, "the format must be 'Json or 'Toml");
-    SourceFile source = {.path = STR("<text>"), .text = args[1]->string};
-    Error *error = data_parse_text(lang, kind, &source, out);
+    if (format != lang->sym_Json && format != lang->sym_Toml && format != lang->sym_Yaml &&
+        format != lang->sym_YamlDocuments)
+        return caller_error(lang, "the format must be 'Json, 'Toml, 'Yaml or 'YamlDocuments");
+    ReadText call = {lang, format, {.path = STR("<text>"), .text = args[1]->string}, out};
+    Error *error = on_fresh_stack(lang, read_text, &call);
     return error ? error_wrap(error, "std.deserialize") : NULL;
 }
 

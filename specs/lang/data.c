@@ -1,4 +1,4 @@
-// Data as values: plain text, JSON and TOML, through the readers of base/. Numbers are taken from their text, so they
+// Data as values: plain text; JSON and TOML through the readers of base/; YAML by yaml.c. Numbers are taken from their text, so they
 // are exact. Depth and size are bounded by those readers.
 #include "specs/lang/data.h"
 #include "base/json.h"
@@ -134,8 +134,7 @@ Error *data_parse_text(Lang *lang, uint8_t format, const SourceFile *source, Val
         TRY(toml_parse(lang->arena, source->path, source->text, &toml));
         return from_toml(&converter, toml, out);
     }
-    return error_new(ERROR_INVALID, "%.*s: YAML cannot be imported; Nickel, JSON, TOML and plain text can",
-                     STR_ARG(source->path));
+    return yaml_parse(lang, source, false, out);
 }
 
 Error *data_parse(Lang *lang, const LoadedFile *file, Value **out) {

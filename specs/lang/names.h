@@ -12,7 +12,7 @@
     X(Number, "Number") X(Bool, "Bool") X(String, "String") X(Enum, "Enum") X(Array, "Array") \
     X(Record, "Record") X(Function, "Function") X(Label, "Label") \
     X(CustomContract, "CustomContract") X(Type, "Type") X(Other, "Other") \
-    X(Sha256, "Sha256") X(Json, "Json") X(Toml, "Toml") X(Yaml, "Yaml") \
+    X(Sha256, "Sha256") X(Json, "Json") X(Toml, "Toml") X(Yaml, "Yaml") X(YamlDocuments, "YamlDocuments") \
     X(SymbolicString, "SymbolicString") X(prefix, "prefix") X(fragments, "fragments")
 // clang-format on
 
