@@ -317,7 +317,7 @@ static void normalise_record(Scoper *s, AstRecord *record) {
         if (record->fields[i].name != SYMBOL_NONE)
             order[static_count++] = (FieldOrder){record->fields[i].name, i};
     qsort(order, static_count, sizeof *order, compare_order);
-    AstField *sorted = arena_array(s->lang->arena, record->count + 1, sizeof *sorted);
+    AstField *sorted = arena_array(s->scratch, record->count + 1, sizeof *sorted);
     for (uint32_t i = 0; i < static_count; i++) {
         const AstField *field = &record->fields[order[i].index];
         if (at > 0 && sorted[at - 1].name == field->name)
@@ -329,7 +329,8 @@ static void normalise_record(Scoper *s, AstRecord *record) {
     for (uint32_t i = 0; i < record->count; i++)
         if (record->fields[i].name == SYMBOL_NONE)
             sorted[at++] = record->fields[i];
-    record->fields = sorted;
+    if (at)
+        memcpy(record->fields, sorted, at * sizeof *sorted);
     record->count = at;
 }
 
