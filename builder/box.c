@@ -31,9 +31,13 @@ Str box_command_text(const Command *command, Arena *arena) {
     return arena_printf(arena, "%.*s...", STR_ARG(str_slice(text, 0, end)));
 }
 
+static uint64_t disk_allowance(const BoxRequest *request) {
+    return request->limits.disk_bytes ? request->limits.disk_bytes : DISK_DEFAULT_BYTES;
+}
+
 // What may be written before the host's disk is in danger.
 static uint64_t disk_limit(const BoxRequest *request) {
-    uint64_t limit = request->limits.disk_bytes ? request->limits.disk_bytes : DISK_DEFAULT_BYTES;
+    uint64_t limit = disk_allowance(request);
     struct statvfs fs;
     if (fstatvfs(request->workspace->dirfd, &fs) < 0)
         return limit;
@@ -64,8 +68,11 @@ static Error *how_it_ended(const BoxRequest *request, size_t index, Arena *arena
         return error_new(ERROR_BUILD_FAILED, "%.*s was ended: it said nothing for %u s", STR_ARG(who),
                          limits->idle_timeout_s);
     case SANDBOX_DISK_LIMIT:
-        return error_new(ERROR_BUILD_FAILED, "%.*s was ended: it wrote more than %llu MiB", STR_ARG(who),
-                         (unsigned long long)(limits->disk_bytes >> 20));
+        return error_new(ERROR_BUILD_FAILED,
+                         limits->disk_bytes < disk_allowance(request)
+                             ? "%.*s was ended: it wrote more than the %llu MiB that the disk has left"
+                             : "%.*s was ended: it wrote more than %llu MiB",
+                         STR_ARG(who), (unsigned long long)(limits->disk_bytes >> 20));
     case SANDBOX_OUTPUT_LIMIT:
         return error_new(ERROR_BUILD_FAILED, "%.*s was ended: it said too much", STR_ARG(who));
     case SANDBOX_CANCELLED:

@@ -164,6 +164,42 @@ END
     [ "$(cat "$output/usr/share/b")" = b ]
 }
 
+@test "the disk is full: nothing finished is lost, and with room again the build goes on" {
+    simple a
+    package b "$(import_of a)" <<'END'
+  cmd = ["tool", "copy", "/usr/bin/tool", "output/usr/bin/b"],
+  outputs = { bins = { glob = "usr/bin/b" } | OutputBin },
+END
+    cat >"$world/script" <<'END'
+set -eu
+minimal() { "$MINIMAL" --minimal-dir "$world/small" "$@"; }
+mkdir "$world/small"
+mount -t tmpfs -o size=64m,mode=700 none "$world/small"
+minimal build a >"$world/path"
+head -c 62m /dev/zero >"$world/small/ballast" || true # what is left is less than a build needs
+code=0
+minimal build b >"$world/out" 2>"$world/err" || code=$?
+cat "$world/err"
+[ $code = 1 ]
+[ ! -s "$world/out" ]
+[ "$(grep -c '^minimal: ' "$world/err")" = 1 ]
+grep -E "^minimal: .*(No space left on device|it wrote more than the [0-9]+ MiB that the disk has left|failed with exit code 1)" "$world/err"
+minimal build a --offline >"$world/out" 2>"$world/err" # to find what is there takes no room
+cat "$world/err"
+[ ! -s "$world/err" ]
+cmp "$world/path" "$world/out"
+[ "$(cat "$(cat "$world/path")/usr/share/a")" = a ]
+rm "$world/small/ballast"
+minimal cache verify
+minimal build b
+minimal cache verify
+END
+    privately=(unshare --mount)
+    [ "$(id -u)" = 0 ] || privately+=(--user --map-root-user)
+    export world
+    minimal_env "${privately[@]}" bash "$world/script"
+}
+
 @test "a build that forks without end meets a limit, and all of it is gone afterwards" {
     package a <<<'  cmd = ["tool", "fork"],'
     fails 1 "'a': \`tool fork\` failed with exit code 3" -- build a
