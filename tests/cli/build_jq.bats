@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # The whole path, on real input: jq and what it needs, from pinned sources to tested bytes, once as root and once as an
-# ordinary user, each with a fresh home. About 90 MB of downloads each; everything else in tests/ stays small.
+# ordinary user, each with a fresh home. About 75 MB of downloads each; everything else in tests/ stays small.
 
 setup_file() {
     export WORK="$TEST_DIR/work" # not below the temporary directory of bats: that is closed to other users
