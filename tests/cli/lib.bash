@@ -123,8 +123,8 @@ processes() {
 
 # Waits until a command succeeds: for what another process does soon. The time is a safety net, not a measure.
 eventually() {
-    local i
-    for i in {1..400}; do
+    local until=$((SECONDS + 20))
+    while [ $SECONDS -lt $until ]; do
         "$@" && return
         sleep 0.05
     done
@@ -133,14 +133,17 @@ eventually() {
 }
 no_processes() { [ -z "$(processes)" ]; }
 
-# What must hold after every test.
+# What must hold after every test. Each line speaks for itself: in a teardown, bash does not stop at the first failure.
 check_world() {
-    cd "$world"
-    eventually no_processes
-    ! grep -F "$world" /proc/self/mountinfo
-    [ ! -d "$store" ] || (cd "$layer" && minimal cache verify >"$world/verify" 2>&1) || { cat "$world/verify"; return 1; }
-    # Nothing half-made either.
-    [ ! -d "$store" ] || [ -z "$(ls -A "$store/staging" 2>/dev/null)" ] || { ls -lR "$store/staging"; return 1; }
+    cd "$world" || return 1
+    eventually no_processes || return 1
+    if grep -F "$world" /proc/self/mountinfo; then return 1; fi
+    [ -d "$store" ] || return 0
+    if [ -n "$(ls -A "$store/staging" 2>/dev/null)" ]; then # half-made; verify would sweep it away
+        ls -lR "$store/staging"
+        return 1
+    fi
+    (cd "$layer" && minimal cache verify) >"$world/verify" 2>&1 || { cat "$world/verify"; return 1; }
 }
 
 # fails CODE ERROR [HINT] -- WORD...: minimal WORD... must end with CODE, print nothing on stdout, and exactly one error.
