@@ -66,15 +66,24 @@ END
 }
 
 @test "signals go to the command, and its end by one is told" {
-    env HOME="$home" MINIMAL_TEST_WORLD="$world" "$MINIMAL" exec -p tool -- tool sleep 600 3>&- &
+    nap=600.$$$RANDOM # nobody else's; in a file, so that grep does not have it among its own words
+    echo "$nap" >"$world/nap"
+    napping() { # the command itself, not those who have it among their words
+        local file
+        for file in $(grep -lsaF -f "$world/nap" /proc/[0-9]*/cmdline); do
+            [[ $(tr '\0' ' ' <"$file") != *tool" sleep $nap "* || $(tr '\0' ' ' <"$file") == *exec* ]] || return 0
+        done
+        return 1
+    }
+    nobody_naps() { [ -z "$(grep -lsaF -f "$world/nap" /proc/[0-9]*/cmdline)" ]; }
+    env HOME="$home" MINIMAL_TEST_WORLD="$world" "$MINIMAL" exec -p tool -- tool sleep "$nap" 3>&- &
     job=$!
-    in_box() { local pid; for pid in $(processes); do grep -qsazx sleep "/proc/$pid/cmdline" && [ "$pid" != $job ] && return; done; return 1; }
-    eventually in_box
+    eventually napping
     kill -TERM $job
     code=0
     wait $job || code=$?
     [ $code = 143 ]
-    no_processes
+    eventually nobody_naps
 }
 
 @test "wrong words" {
