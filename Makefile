@@ -57,7 +57,7 @@ all: $(BUILD)/minimal $(BUILD)/minimal-worker
 
 # cmd is linked as objects, so that main is found.
 $(BUILD)/minimal: $(call objs,cmd) $(filter-out $(call lib,cmd),$(LIBS))
-	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $(minimal_link) -o $@ $^ $(call pkg_libs,$(MINIMAL_PKGS)) -lm
+	$(CC) $(CFLAGS_ALL) $(if $(minimal_link),$(filter-out -pie,$(LDFLAGS_ALL)) $(minimal_link),$(LDFLAGS_ALL)) -o $@ $^ $(call pkg_libs,$(MINIMAL_PKGS)) -lm
 $(BUILD)/minimal-worker: $(call objs,cache/worker) $(call lib,base)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(call pkg_libs,$(WORKER_PKGS))
 
