@@ -55,9 +55,13 @@ WORKER_LIBS := $(foreach f,$(WORKER_FOLDERS),$(call lib,$(f)))
 
 all: $(BUILD)/minimal $(BUILD)/minimal-worker
 
-# cmd is linked as objects, so that main is found.
-$(BUILD)/minimal: $(call objs,cmd) $(filter-out $(call lib,cmd),$(LIBS))
+# cmd is linked as objects, so that main is found. minimal-dynamic is for the tests that put themselves between a program
+# and its system calls.
+PARTS := $(call objs,cmd) $(filter-out $(call lib,cmd),$(LIBS))
+$(BUILD)/minimal: $(PARTS)
 	$(CC) $(CFLAGS_ALL) $(if $(minimal_link),$(filter-out -pie,$(LDFLAGS_ALL)) $(minimal_link),$(LDFLAGS_ALL)) -o $@ $^ $(call pkg_libs,$(MINIMAL_PKGS)) -lm
+$(BUILD)/minimal-dynamic: $(PARTS)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(call pkg_libs,$(MINIMAL_PKGS)) -lm
 $(BUILD)/minimal-worker: $(call objs,cache/worker) $(call lib,base)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(call pkg_libs,$(WORKER_PKGS))
 
@@ -111,9 +115,9 @@ fuzz:
 	CC=clang tests/fuzz/explore $(FUZZ)
 
 # ---- tests, lint, measurements --------------------------------------------------------------------------------------
-check: all unit fuzz-replay
+check: all unit fuzz-replay $(BUILD)/minimal-dynamic
 	BUILD=$(abspath $(BUILD)) tests/run
-check-long: all unit
+check-long: all unit fuzz-replay $(BUILD)/minimal-dynamic
 	BUILD=$(abspath $(BUILD)) tests/run --long
 lint:
 	BUILD=$(abspath $(BUILD)) tests/run lint

@@ -3,6 +3,7 @@
 # unpack, import, commit. After each: the store holds no damage, the same command again succeeds, and what it made is
 # what an undisturbed run makes. By default every STRIDE'th call; LONG=1 tries each.
 set -u
+program=$BUILD/minimal-dynamic # what is linked whole has no calls to stand between
 bad=0 n=0
 result() { n=$((n + 1)); [ "$1" = 0 ] && echo "ok $n - $2" || { echo "not ok $n - $2"; bad=1; }; }
 
@@ -44,17 +45,17 @@ EOF
 package leaf "" usr/lib
 package thing '(import "../leaf/build.ncl")' usr/bin
 
-build() { "$MINIMAL" -C "$dir/layer" -q --minimal-dir "$1" build thing; }
+build() { "$program" -C "$dir/layer" -q --minimal-dir "$1" build thing; }
 names() { (cd "$1/cache/store" && find objects records downloads -mindepth 2 -maxdepth 3 ! -name manifest ! -name tree; ls downloads) | grep -vE '^records/[a-z]*/..$' | sort; }
 contents() { (cd "$1/cache/store" && find objects -name manifest -exec sha256sum {} + | sort; find objects ! -type d -path '*/tree/*' -printf '%p %m %s %l %Ts\n' | sort); }
-preloaded() { ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD=$dir/shim.so FAULT_PROGRAM=minimal "$@"; }
+preloaded() { ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD=$dir/shim.so FAULT_PROGRAM=${program##*/} "$@"; }
 
 build "$dir/reference" >reference.out 2>reference.err
 result $? "the packages can be built at all"
 [ "$bad" = 0 ] || { sed 's/^/# /' reference.err; echo "1..$n"; exit 1; }
 names "$dir/reference" >names
 contents "$dir/reference" >contents
-FAULT_AT=0 FAULT_COUNT=$dir/count preloaded "$MINIMAL" -C "$dir/layer" -q --minimal-dir "$dir/counted" build thing >/dev/null 2>&1
+FAULT_AT=0 FAULT_COUNT=$dir/count preloaded "$program" -C "$dir/layer" -q --minimal-dir "$dir/counted" build thing >/dev/null 2>&1
 calls=$(cat "$dir/count" 2>/dev/null || echo 0)
 [ "$calls" -ge 60 ]
 result $? "the changes on disk are counted ($calls)"
@@ -65,9 +66,9 @@ killed=0 wrong=""
 complain() { wrong+="call $1: $2"$'\n'"$(sed 's/^/    /' "$dir/err" 2>/dev/null | tail -5)"$'\n'; }
 for ((at = 1; at <= calls; at += STRIDE)); do
     work=$dir/work.$at
-    FAULT_AT=$at preloaded "$MINIMAL" -C "$dir/layer" -q --minimal-dir "$work" build thing >/dev/null 2>&1
+    FAULT_AT=$at preloaded "$program" -C "$dir/layer" -q --minimal-dir "$work" build thing >/dev/null 2>&1
     [ $? = 137 ] && killed=$((killed + 1)) # a thread or a lucky order may need a call less
-    "$MINIMAL" --minimal-dir "$work" cache verify >err 2>&1 || complain $at "the store is damaged"
+    "$program" --minimal-dir "$work" cache verify >err 2>&1 || complain $at "the store is damaged"
     build "$work" >out 2>err || complain $at "the next run fails"
     names "$work" | cmp -s - names || complain $at "other names than without the kill"
     contents "$work" | cmp -s - contents || complain $at "other contents than without the kill"
