@@ -128,8 +128,11 @@ static Error *cmd_version(Globals *globals, int argc, char **argv, int *exit_out
 
 // The first request stops in order; a second one of the same kind ends the program at once.
 static Cancel run_cancel = {.fd = -1};
+static volatile sig_atomic_t stopped_by; // the first signal that asked us to stop
 
 static void on_signal(int number) {
+    if (!stopped_by)
+        stopped_by = number;
     cancel_request(&run_cancel);
     signal(number, SIG_DFL);
 }
@@ -153,7 +156,7 @@ static int exit_code_of(const Error *error) {
     case ERROR_TIMEOUT:
         return EXIT_TIMED_OUT;
     case ERROR_INTERRUPTED:
-        return 128 + SIGINT;
+        return 128 + (stopped_by ? stopped_by : SIGINT);
     case ERROR_INVALID:
     case ERROR_NOT_FOUND:
     case ERROR_MISMATCH:
